@@ -1,0 +1,162 @@
+"""Find the driver that a URL names, and a typed face on its hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from importlib.metadata import EntryPoint, entry_points
+from typing import cast
+
+import pluggy
+
+from .driver import PROJECT, VERBS, Capabilities, Driver
+from .errors import ConfigError
+from .event import Row, VersionedKey
+from .ledger import Ledger
+from .plugins import BatchReport, Observer
+from .schema import ColumnType, SchemaChange, TableSchema, diff
+
+DRIVERS = "eds.drivers"
+
+
+def scheme_of(url: str) -> str:
+    """The scheme that selects a driver; ``a+b://`` selects ``a``."""
+    scheme, separator, _ = url.partition("://")
+    if not separator or not scheme:
+        raise ConfigError(
+            "a destination is a URL such as "
+            "postgresql://user:password@host:5432/database",
+            advice="`eds drivers` lists what is installed, with an example each",
+        )
+    return scheme.partition("+")[0].lower()
+
+
+def find_driver(url: str) -> type[Driver]:
+    """Return the driver class that the scheme of *url* names.
+
+    Only the chosen distribution is imported. Raises ConfigError.
+    """
+    scheme = scheme_of(url)
+    found = {entry.value: entry for entry in entry_points(group=DRIVERS, name=scheme)}
+    if not found:
+        raise _unknown(scheme)
+    if len(found) > 1:
+        raise ConfigError(
+            f"{scheme}:// is claimed by {' and '.join(sorted(found))}",
+            advice="uninstall all but one of these distributions",
+        )
+    return load_driver(*found.values())
+
+
+def _unknown(scheme: str) -> ConfigError:
+    known = ", ".join(sorted(entry_points(group=DRIVERS).names)) or "none"
+    package = {"postgres": "postgres", "postgresql": "postgres", "mariadb": "mysql"}
+    return ConfigError(
+        f"no driver for {scheme}:// is installed; installed: {known}",
+        advice=f"pip install eds-driver-{package.get(scheme, scheme)}",
+    )
+
+
+def load_driver(entry: EntryPoint) -> type[Driver]:
+    """Import the driver class of *entry*. Raises ConfigError, whatever happens."""
+    try:
+        loaded: object = entry.load()
+    except Exception as error:  # a third party's import may raise anything
+        raise ConfigError(
+            f"the driver {entry.value} cannot be loaded: {error}",
+            advice="install it again, or report it to its author",
+        ) from error
+    if not (isinstance(loaded, type) and issubclass(loaded, Driver)):
+        raise ConfigError(f"{entry.value} is not a subclass of eds_core.Driver")
+    return loaded
+
+
+class Destination:
+    """Calls the driver through pluggy, so that plugins can wrap each verb."""
+
+    def __init__(self, driver: Driver, plugins: Iterable[object] = ()) -> None:
+        self.driver = driver
+        manager = pluggy.PluginManager(PROJECT)
+        manager.add_hookspecs(Driver)
+        manager.add_hookspecs(Observer)
+        manager.register(driver, name="driver")
+        for plugin in plugins:
+            manager.register(plugin)
+        manager.check_pending()
+        self._hook = manager.hook
+        for verb in VERBS:
+            self._check(verb)
+
+    def _check(self, verb: str) -> None:
+        """Exactly one implementation per verb, and it is the driver's."""
+        hooks = getattr(self._hook, verb).get_hookimpls()
+        plain = [hook for hook in hooks if not (hook.wrapper or hook.hookwrapper)]
+        if [hook.plugin for hook in plain] != [self.driver]:
+            names = " and ".join(hook.plugin_name for hook in plain) or "nobody"
+            raise ConfigError(
+                f"{verb} is implemented by {names}; it must be by the driver alone",
+                advice="mark the driver's verb with @hookimpl, wrappers with wrapper=True",
+            )
+
+    @property
+    def title(self) -> str:
+        return self.driver.title
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.driver.capabilities
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.driver.ledger
+
+    def open(self) -> None:
+        self.driver.open()
+
+    def close(self) -> None:
+        self.driver.close()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return self.driver.transaction()
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        return self.driver.savepoint()
+
+    def columns(self, table: str) -> Mapping[str, ColumnType | None]:
+        return self.driver.columns(table)
+
+    def prepare(self, table: TableSchema) -> SchemaChange | None:
+        """Migrate if the real table lacks something; say what was done."""
+        change = diff(table, self.columns(table.name))
+        if change is not None:
+            self.migrate(change)
+        return change
+
+    def migrate(self, change: SchemaChange) -> int:
+        return cast(int, self._hook.migrate(change=change))
+
+    def upsert(self, table: TableSchema, rows: Sequence[Row]) -> int:
+        return cast(int, self._hook.upsert(table=table, rows=rows))
+
+    def delete(self, table: TableSchema, keys: Sequence[VersionedKey]) -> int:
+        return cast(int, self._hook.delete(table=table, keys=keys))
+
+    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> int:
+        return cast(int, self._hook.bulk_load(table=table, rows=rows))
+
+    def batch_written(self, report: BatchReport) -> None:
+        self._hook.batch_written(report=report)
+
+    def batch_failed(self, error: Exception) -> None:
+        self._hook.batch_failed(error=error)
+
+
+def open_destination(url: str, plugins: Iterable[object] = ()) -> Destination:
+    """Find the driver of *url*, check it, and connect."""
+    destination = Destination(find_driver(url)(url), plugins)
+    try:
+        destination.open()
+    except BaseException:
+        destination.close()
+        raise
+    return destination

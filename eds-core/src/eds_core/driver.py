@@ -1,0 +1,113 @@
+"""The driver contract: one class that is both base class and hook specification."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pluggy
+
+from .event import Row, VersionedKey
+from .ledger import Ledger
+from .schema import ColumnType, SchemaChange, TableSchema
+
+PROJECT = "eds"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+#: Hooks that exactly one driver implements.
+VERBS = ("migrate", "upsert", "delete", "bulk_load")
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the pipeline has to know about a driver. Nothing else branches on it."""
+
+    #: Rows and checkpoint can be committed together, and rolled back together.
+    transactions: bool = True
+    #: Rows in one call of ``upsert``.
+    max_rows: int = 5_000
+
+
+class Driver(ABC):
+    """One destination. Used from one thread, never concurrently.
+
+    Errors are decisions: raise the class of ``eds_core.errors`` that says what the
+    pipeline should do. No method may let a database's own exception through.
+    """
+
+    title: ClassVar[str]
+    example_url: ClassVar[str]
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    #: Where positions, quarantine and table states are kept.
+    ledger: Ledger
+
+    @abstractmethod
+    def __init__(self, url: str) -> None:
+        """Parse *url*, or raise ConfigError; never touch the network."""
+
+    @abstractmethod
+    def open(self) -> None:
+        """Connect, within 10 seconds. Also after ``close``, to connect again.
+
+        Raises ConfigError for what the user must change (password, database,
+        privilege), TransientError when the server cannot be reached now.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go. Twice is fine; after a failed ``open`` is fine."""
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[None]:
+        """What happens inside is committed at the end, or not at all."""
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Inside a transaction: what fails inside is undone, the rest stands."""
+        return nullcontext()
+
+    @abstractmethod
+    def columns(self, table: str) -> Mapping[str, ColumnType | None]:
+        """The real table's columns; empty when there is none.
+
+        None for a type that this driver would not have chosen.
+        """
+
+    @abstractmethod
+    @hookspec(firstresult=True)
+    def migrate(self, change: SchemaChange) -> int:
+        """Make the table able to hold *change*; return how many statements ran.
+
+        Outside of data transactions. Idempotent: what exists already is no error.
+        Never drops a table, a column or a value.
+        """
+
+    @abstractmethod
+    @hookspec(firstresult=True)
+    def upsert(self, table: TableSchema, rows: Sequence[Row]) -> int:
+        """Write *rows* (distinct keys) that are not older than what is there.
+
+        A row older than its tombstone does nothing; an equal version wins. Columns
+        outside of *table* are untouched; a column of *table* that a row lacks
+        becomes NULL. Idempotent. Returns how many rows changed.
+        """
+
+    @abstractmethod
+    @hookspec(firstresult=True)
+    def delete(self, table: TableSchema, keys: Sequence[VersionedKey]) -> int:
+        """Remove rows that are not newer, and remember each deletion's version.
+
+        Absent keys are no error. Idempotent. Returns how many rows were removed.
+        """
+
+    @abstractmethod
+    @hookspec(firstresult=True)
+    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> int:
+        """Write many rows under the same rules as ``upsert``, in own transactions.
+
+        Streaming: memory does not grow with the number of rows. Keys may repeat.
+        """

@@ -1,0 +1,174 @@
+"""Versions, rows and change events. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+import msgspec
+
+from .errors import DecodeError, RejectedError
+from .schema import ColumnType, TableSchema
+from .values import Value, convert, parse_json
+
+#: The values of a row's key columns, as text, in the order of the table's key.
+Key = tuple[str, ...]
+
+_MVCC = re.compile(r"(\d{1,19})(?:\.(\d{1,10}))?")
+_NANOSECONDS_PER_MILLISECOND = 1_000_000
+_TOKENS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Version(NamedTuple):
+    """When the source changed a row: a total order per row.
+
+    The pair of the source's hybrid logical clock, compared as integers: wall
+    time in nanoseconds since 1970 and a counter within it.
+    """
+
+    wall: int
+    logical: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``<nanoseconds>.<counter>``; the counter may be absent."""
+        if not (match := _MVCC.fullmatch(text)):
+            raise DecodeError(f"mvccTimestamp {text[:60]!r} is not a version")
+        return cls(int(match[1]), int(match[2] or 0))
+
+    @classmethod
+    def from_milliseconds(cls, milliseconds: int) -> Self:
+        if not 0 <= milliseconds < 10**13:
+            raise DecodeError(f"timestamp {milliseconds} is not a version")
+        return cls(milliseconds * _NANOSECONDS_PER_MILLISECOND)
+
+    def __str__(self) -> str:
+        """The form for numeric(30,10) columns: the counter zero-padded."""
+        return f"{self.wall}.{self.logical:010d}"
+
+    @property
+    def sortable(self) -> str:
+        """The form for text columns: orders as the pair does, byte by byte."""
+        return f"{self.wall:020d}.{self.logical:010d}"
+
+
+class Operation(StrEnum):
+    INSERT = "INSERT"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+
+
+class Row:
+    """One row to be written: key, version, and the JSON object as it came.
+
+    *after* is never parsed unless somebody asks for ``tokens`` or ``values``.
+    """
+
+    __slots__ = ("_tokens", "after", "key", "version")
+
+    def __init__(self, key: Key, version: Version, after: bytes | msgspec.Raw) -> None:
+        self.key = key
+        self.version = version
+        self.after = after
+        self._tokens: dict[str, msgspec.Raw] | None = None
+
+    @property
+    def tokens(self) -> Mapping[str, msgspec.Raw]:
+        """Each column's JSON text as it came, decoded on first use."""
+        if self._tokens is None:
+            try:
+                self._tokens = _TOKENS.decode(self.after)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise RejectedError(f"the row is not valid JSON: {error}") from error
+        return self._tokens
+
+    @property
+    def values(self) -> dict[str, object]:
+        """Every column decoded: exact ints, Decimal for other numbers."""
+        try:
+            return {name: parse_json(token) for name, token in self.tokens.items()}
+        except ValueError as error:
+            raise RejectedError(f"the row is not valid JSON: {error}") from error
+
+    def get(self, column: str, kind: ColumnType) -> Value:
+        """The value of *column* for a column of *kind*; absent is None."""
+        token = self.tokens.get(column)
+        return None if token is None else convert(bytes(token), kind)
+
+    def __repr__(self) -> str:  # never the values: they are the shop's
+        return f"Row(key={self.key!r}, version={self.version})"
+
+
+class VersionedKey(NamedTuple):
+    """A key to delete, and the version of its deletion."""
+
+    key: Key
+    version: Version
+
+
+@dataclass(slots=True)
+class Message:
+    """What NATS delivered, and where it stands in the stream."""
+
+    subject: str
+    data: bytes
+    sequence: int
+    time: int  # nanoseconds since 1970, by the NATS server's clock
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def table(self) -> str:
+        return self._token(1)
+
+    @property
+    def company(self) -> str:
+        return self._token(3)
+
+    def _token(self, index: int) -> str:
+        tokens = self.subject.split(".")
+        return tokens[index] if index < len(tokens) else ""
+
+    @property
+    def id(self) -> str:
+        return self.header("Nats-Msg-Id")
+
+    def header(self, name: str) -> str:
+        """The header's value without regard to case; absent is empty."""
+        wanted = name.lower()
+        return next(
+            (v for k, v in self.headers.items() if k.lower() == wanted),
+            "",
+        )
+
+
+class ChangeEvent(msgspec.Struct, gc=False, frozen=True):
+    """A decoded message: what happened to one row."""
+
+    id: str
+    table: str
+    operation: Operation
+    raw_key: Sequence[str]
+    version: Version
+    model_version: str
+    after: msgspec.Raw | bytes
+    message: Message
+
+    @property
+    def deletes(self) -> bool:
+        return self.operation is Operation.DELETE
+
+    def key(self, table: TableSchema) -> Key:
+        """The row's key: the last elements on the wire, as many as *table* needs.
+
+        (A region has at times been put in front.)
+        """
+        count = len(table.key)
+        if len(self.raw_key) < count:
+            raise DecodeError(
+                f"the event's key has {len(self.raw_key)} values, "
+                f"table {table.name} needs {count}"
+            )
+        return tuple(self.raw_key[-count:])

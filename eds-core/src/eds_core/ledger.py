@@ -1,0 +1,169 @@
+"""What EDS remembers in a destination: positions, quarantine, table states.
+
+The contract only; ``sql_ledger`` keeps it in any SQL database.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from .event import Message
+
+Role = Literal["server", "import"]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Up to *sequence*, everything of *company* is in this destination."""
+
+    company: str
+    sequence: int
+    time: int  # NATS time of the last message covered, nanoseconds since 1970
+    account: str
+    stream: str
+    prefix: str
+    epoch: int = 0
+    owner: str = ""
+    role: Role = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A step of one company's checkpoint, owned under *epoch*."""
+
+    company: str
+    epoch: int
+    old: int
+    new: int
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A message that could not be applied, kept whole."""
+
+    id: str
+    company: str
+    table: str
+    event_id: str
+    message: Message
+    reason: str
+    advice: str = ""
+    state: Literal["quarantined", "retry"] = "quarantined"
+    at: str = ""  # when, ISO 8601 in UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A table left out from *sequence* on, to be read again from the stream."""
+
+    table: str
+    company: str
+    sequence: int  # the first one not applied
+    reason: str
+    advice: str = ""
+    resume: bool = False  # `eds resume` has asked for it
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatus:
+    """How fresh a table is."""
+
+    table: str
+    company: str
+    state: str = "ok"
+    reason: str = ""
+    last_event: int = 0  # NATS time of the newest event applied, nanoseconds
+    lag: float = 0.0  # seconds from publishing to commit, at the last commit
+    rows: int = 0  # rows written and deleted since the table was first seen
+    updated: str = ""
+
+
+class Ledger(ABC):
+    """Positions, quarantine and table states, in the destination itself.
+
+    ``claim``, ``reclaim`` and ``establish`` are transactions of their own. The
+    other writes belong to the transaction that is open, so that they stand or
+    fall with the rows. Used from the driver's one thread.
+    """
+
+    @abstractmethod
+    def create(self) -> None:
+        """Make the ``_eds_`` tables. Tables that exist are no error."""
+
+    @abstractmethod
+    def checkpoints(self) -> dict[str, Checkpoint]:
+        """Every company's checkpoint; empty when nothing was ever written.
+
+        Changes nothing, and needs no ``create`` before it.
+        """
+
+    @abstractmethod
+    def establish(self, checkpoint: Checkpoint) -> None:
+        """Commit a company's first position. A row that exists is left alone."""
+
+    @abstractmethod
+    def claim(self, company: str, owner: str, role: Role) -> Checkpoint | None:
+        """Become the one writer of *company*: epoch + 1. None without a row."""
+
+    @abstractmethod
+    def reclaim(self, company: str, epoch: int, owner: str) -> Checkpoint:
+        """After a lost connection: epoch + 1 where the epoch is still ours.
+
+        Waits for our own zombie transaction and fences it. Raises TakenOver when
+        the epoch is higher; claims anew when it is lower (a restored copy).
+        FatalError when the row is gone.
+        """
+
+    @abstractmethod
+    def advance(self, moves: Sequence[Move]) -> None:
+        """Compare-and-set each checkpoint, in the order given.
+
+        The first statement of a transaction. Raises TakenOver, PositionMoved, or
+        FatalError when a row is gone; then nothing may be written.
+        """
+
+    @abstractmethod
+    def quarantine(self, entries: Sequence[Quarantined]) -> None:
+        """Keep *entries*; one that is there already (same id) is replaced."""
+
+    @abstractmethod
+    def quarantined(
+        self, *, ids: Iterable[str] | None = None, state: str | None = None
+    ) -> list[Quarantined]:
+        """Entries in stream order; empty when there is no quarantine yet."""
+
+    @abstractmethod
+    def set_quarantine_state(self, ids: Iterable[str], state: str) -> int:
+        """Mark entries, in a transaction of its own; return how many there were."""
+
+    @abstractmethod
+    def drop_quarantined(self, ids: Iterable[str]) -> int:
+        """Forget entries; return how many there were."""
+
+    @abstractmethod
+    def park(self, entries: Sequence[Parked]) -> None:
+        """Park tables, or move the position of parked ones (same table, company)."""
+
+    @abstractmethod
+    def unpark(self, table: str, company: str) -> None:
+        """The table is up to the checkpoint again."""
+
+    @abstractmethod
+    def parked(self) -> list[Parked]:
+        """All parked tables; empty when there are none or nothing exists yet."""
+
+    @abstractmethod
+    def request_resume(self, table: str) -> int:
+        """Ask the writer to continue *table*; return how many rows were parked."""
+
+    @abstractmethod
+    def report(self, statuses: Mapping[tuple[str, str], TableStatus]) -> None:
+        """Record freshness by (table, company); ``rows`` are added to what is there."""
+
+    @abstractmethod
+    def statuses(self) -> list[TableStatus]:
+        """Every table's freshness."""
