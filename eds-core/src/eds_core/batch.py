@@ -103,8 +103,11 @@ class Batch:
 
         Raises DecodeError when the event's key does not fit *table*.
         """
-        runs = self.runs.setdefault(event.table, [])
-        if not runs or runs[-1].table is not table:
-            runs.append(Run(table))
-        runs[-1].add(event)
+        runs = self.runs.get(event.table)
+        if runs and runs[-1].table is table:
+            runs[-1].add(event)
+        else:
+            run = Run(table)
+            run.add(event)  # what raises here leaves no empty run behind
+            self.runs.setdefault(event.table, []).append(run)
         self.size += 1

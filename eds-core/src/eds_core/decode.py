@@ -1,8 +1,11 @@
-"""A message's bytes to a change event, by header and by sniffing. Pure."""
+"""A message's bytes to a change event, by their first bytes. Pure."""
 
 from __future__ import annotations
 
+import json
+import re
 import zlib
+from functools import lru_cache
 
 import msgspec
 
@@ -18,6 +21,9 @@ MAX_AHEAD = 24 * 3600 * 1_000_000_000
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's word for a gzip header
 _MSGPACK_MAPS = frozenset({*range(0x80, 0x90), 0xDE, 0xDF})
+_OBJECT = ord("{")
+# It becomes a token of a subject, so that dots, blanks and wildcards are out.
+_MODEL_VERSION = re.compile(r"[A-Za-z0-9_-]{0,128}")
 
 
 class _Wire(msgspec.Struct, gc=False, kw_only=True, rename="camel"):
@@ -45,25 +51,30 @@ _MSGPACK = msgspec.msgpack.Decoder(_Msgpack)
 def decode(message: Message) -> ChangeEvent:
     """Return the change event that *message* holds.
 
-    Raises DecodeError, whatever the bytes are.
+    Raises DecodeError, whatever the bytes are. The row of an event is a JSON
+    object in valid UTF-8; what is inside is left as it came.
     """
     try:
-        wire, after = _unpack(message)
+        wire, after = _unpack(message.data)
     except (msgspec.MsgspecError, UnicodeDecodeError, zlib.error) as error:
-        raise DecodeError(f"the payload is not a change event: {error}") from error
+        raise DecodeError(
+            f"the payload is not a change event: {_printable(error)}"
+        ) from error
     except RecursionError as error:
         raise DecodeError("the payload is nested too deep") from error
     return _event(wire, after, message)
 
 
-def _unpack(message: Message) -> tuple[_Wire, msgspec.Raw]:
-    data = message.data
-    encoding = message.header("content-encoding") if message.headers else ""
+def _unpack(data: bytes) -> tuple[_Wire, msgspec.Raw]:
+    """The header `content-encoding` says no more than the first bytes do."""
     if data[:2] == _GZIP:
         data = gunzip(data)
-    if encoding == "msgpack" or (data and data[0] in _MSGPACK_MAPS):
+    if data and data[0] in _MSGPACK_MAPS:
         packed = _MSGPACK.decode(data)
-        return packed, msgspec.Raw(msgspec.json.encode(packed.after))
+        row = None if packed.operation is Operation.DELETE else packed.after
+        return packed, _as_json(row)
+    if not data.isascii():
+        data.decode()  # what is skipped or kept raw is not checked otherwise
     wire = _JSON.decode(data)
     return wire, wire.after
 
@@ -76,51 +87,75 @@ def gunzip(data: bytes) -> bytes:
         raise DecodeError(f"the payload unpacks to more than {MAX_UNPACKED} bytes")
     if not unpacker.eof:
         raise DecodeError("the payload's gzip data is truncated")
+    if unpacker.unused_data:
+        raise DecodeError("the payload goes on behind its gzip data")
     return unpacked
 
 
+def _as_json(after: dict[str, object] | None) -> msgspec.Raw:
+    """Refuse what JSON has no word for, where msgspec would write null."""
+    try:
+        text = json.dumps(after, allow_nan=False, default=msgspec.to_builtins)
+    except (TypeError, ValueError) as error:
+        raise DecodeError("the row (`after`) holds what JSON cannot say") from error
+    return msgspec.Raw(text.encode())
+
+
 def _event(wire: _Wire, after: msgspec.Raw, message: Message) -> ChangeEvent:
-    check_name(wire.table)
-    if wire.table != message.table:
+    table, model_version = wire.table, wire.model_version or ""
+    _check_names(table, model_version)
+    if table != message.table:
         raise DecodeError(
-            f"the payload is of table {wire.table}, its subject of {message.table[:80]}"
+            f"the payload is of table {table}, its subject of {message.table[:80]!r}"
         )
-    deletes = wire.operation is Operation.DELETE
     return ChangeEvent(
-        id=wire.id or message.id,
-        table=wire.table,
-        operation=wire.operation,
-        raw_key=_key(wire.key),
-        version=_version(wire, message),
-        model_version=wire.model_version or "",
-        after=b"" if deletes else _object(after, wire.operation),
-        message=message,
+        wire.id or message.id,
+        table,
+        wire.operation,
+        _key(wire.key),
+        _version(wire, message.time),
+        model_version,
+        b"" if wire.operation is Operation.DELETE else _row(after, wire.operation),
+        message,
     )
+
+
+@lru_cache(maxsize=4096)  # for every event, and mostly the same
+def _check_names(table: str, model_version: str) -> None:
+    check_name(table)
+    if not _MODEL_VERSION.fullmatch(model_version):
+        raise DecodeError(f"modelVersion {model_version[:80]!r} is not one")
 
 
 def _key(values: list[str | int]) -> list[str]:
     if not values:
         raise DecodeError("the event has no key")
-    return [value if isinstance(value, str) else str(value) for value in values]
+    return list(map(str, values))
 
 
-def _object(after: msgspec.Raw, operation: Operation) -> msgspec.Raw:
-    start = bytes(memoryview(after)[:1])
-    if start != b"{":
-        what = "missing" if start in (b"", b"n") else "not an object"
+def _row(after: msgspec.Raw, operation: Operation) -> msgspec.Raw:
+    first = memoryview(after)[0] if len(after) else None
+    if first != _OBJECT:
+        missing = first in (None, ord("n"))  # null
+        what = "missing" if missing else "not an object"
         raise DecodeError(f"the row (`after`) of this {operation} is {what}")
     return after
 
 
-def _version(wire: _Wire, message: Message) -> Version:
-    if wire.mvcc_timestamp is not None:
+def _version(wire: _Wire, time: int) -> Version:
+    if wire.mvcc_timestamp:  # "" is a Go program's way to have none
         version = Version.parse(str(wire.mvcc_timestamp))
     elif wire.timestamp is not None:
         version = Version.from_milliseconds(wire.timestamp)
     else:
         raise DecodeError("the event has neither mvccTimestamp nor timestamp")
-    if version.wall > message.time + MAX_AHEAD:
+    if version.wall > time + MAX_AHEAD:
         raise DecodeError(
             f"the event's version {version} is more than a day ahead of its message"
         )
     return version
+
+
+def _printable(error: Exception) -> str:
+    """It quotes the payload, and goes to logs and into text columns."""
+    return "".join(c if c.isprintable() else "?" for c in str(error)[:200])

@@ -45,6 +45,9 @@ class Driver(ABC):
 
     #: Where positions, quarantine and table states are kept.
     ledger: Ledger
+    #: Set before ``open``: nothing may be written (a dry run). A destination that
+    #: would have to be made then looks empty.
+    read_only: bool = False
 
     @abstractmethod
     def __init__(self, url: str) -> None:

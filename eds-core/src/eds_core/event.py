@@ -17,7 +17,7 @@ from .values import Value, convert, parse_json
 #: The values of a row's key columns, as text, in the order of the table's key.
 Key = tuple[str, ...]
 
-_MVCC = re.compile(r"(\d{1,19})(?:\.(\d{1,10}))?")
+_MVCC = re.compile(r"[0-9]{1,19}(\.[0-9]{1,10})?").fullmatch
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 _TOKENS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -35,14 +35,15 @@ class Version(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``<nanoseconds>.<counter>``; the counter may be absent."""
-        if not (match := _MVCC.fullmatch(text)):
+        if not _MVCC(text):
             raise DecodeError(f"mvccTimestamp {text[:60]!r} is not a version")
-        return cls(int(match[1]), int(match[2] or 0))
+        wall, _, logical = text.partition(".")
+        return cls(int(wall), int(logical or 0))
 
     @classmethod
     def from_milliseconds(cls, milliseconds: int) -> Self:
         if not 0 <= milliseconds < 10**13:
-            raise DecodeError(f"timestamp {milliseconds} is not a version")
+            raise DecodeError(f"timestamp {str(milliseconds)[:60]} is not a version")
         return cls(milliseconds * _NANOSECONDS_PER_MILLISECOND)
 
     def __str__(self) -> str:
@@ -96,7 +97,7 @@ class Row:
     def get(self, column: str, kind: ColumnType) -> Value:
         """The value of *column* for a column of *kind*; absent is None."""
         token = self.tokens.get(column)
-        return None if token is None else convert(bytes(token), kind)
+        return None if token is None else convert(bytes(token), kind, column)
 
     def __repr__(self) -> str:  # never the values: they are the shop's
         return f"Row(key={self.key!r}, version={self.version})"
@@ -114,10 +115,13 @@ class Message:
     """What NATS delivered, and where it stands in the stream."""
 
     subject: str
-    data: bytes
+    data: bytes = field(repr=False)  # the shop's
     sequence: int
     time: int  # nanoseconds since 1970, by the NATS server's clock
     headers: Mapping[str, str] = field(default_factory=dict)
+    _tokens: list[str] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     @property
     def table(self) -> str:
@@ -128,7 +132,9 @@ class Message:
         return self._token(3)
 
     def _token(self, index: int) -> str:
-        tokens = self.subject.split(".")
+        tokens = self._tokens
+        if not tokens:  # split once: it is asked for by whoever passes it on
+            tokens = self._tokens = self.subject.split(".")
         return tokens[index] if index < len(tokens) else ""
 
     @property
@@ -172,3 +178,9 @@ class ChangeEvent(msgspec.Struct, gc=False, frozen=True):
                 f"table {table.name} needs {count}"
             )
         return tuple(self.raw_key[-count:])
+
+    def __repr__(self) -> str:  # never the values: they are the shop's
+        return (
+            f"ChangeEvent({self.operation} {self.table} {self.raw_key!r}, "
+            f"id={self.id!r}, version={self.version})"
+        )

@@ -45,11 +45,14 @@ class TableSchema:
     inferred: bool = False
 
     def __post_init__(self) -> None:
-        for name in (self.name, *(c.name for c in self.columns)):
+        names = [c.name for c in self.columns]
+        for name in (self.name, *names):
             check_name(name)
+        if len(names) != len(set(names)) or len(self.key) != len(set(self.key)):
+            raise DecodeError(f"table {self.name} names a column twice")
         if not self.key:
             raise DecodeError(f"table {self.name} has no primary key")
-        if missing := set(self.key) - {c.name for c in self.columns}:
+        if missing := set(self.key) - set(names):
             raise DecodeError(
                 f"key columns {sorted(missing)} of {self.name} are unknown"
             )

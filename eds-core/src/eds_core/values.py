@@ -10,7 +10,7 @@ import base64
 import binascii
 import math
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 import msgspec
@@ -22,6 +22,7 @@ Value = str | int | float | bytes | None
 
 _INT64 = 1 << 63
 _NULL = b"null"
+_EXACT = msgspec.json.Decoder(float_hook=Decimal)
 
 
 def parse_json(data: bytes | msgspec.Raw) -> object:
@@ -30,18 +31,18 @@ def parse_json(data: bytes | msgspec.Raw) -> object:
     Raises ValueError for anything that is not JSON.
     """
     try:
-        return msgspec.json.Decoder(float_hook=Decimal).decode(data)
+        return _EXACT.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation) as error:
         raise ValueError(str(error)) from error
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 
 
-def convert(token: bytes, kind: ColumnType) -> Value:
+def convert(token: bytes, kind: ColumnType, column: str = "") -> Value:
     """Return the value of *token* for a column of *kind*, exactly.
 
     Decimals, timestamps and JSON come back as text, booleans as bool. Raises
-    RejectedError when the value does not fit the type.
+    RejectedError, which names *column*, when the value does not fit the type.
     """
     if token == _NULL:
         return None
@@ -49,9 +50,9 @@ def convert(token: bytes, kind: ColumnType) -> Value:
         return _CONVERTERS[kind](token)
     except (ValueError, InvalidOperation, OverflowError) as error:
         shown = token[:60].decode("utf-8", "replace")
+        place = f"column {column} of type {kind}" if column else f"type {kind}"
         raise RejectedError(
-            f"{shown} does not fit a column of type {kind}",
-            signature=f"value for {kind}",
+            f"{shown} does not fit {place}", signature=f"value for {place}"
         ) from error
 
 
@@ -73,7 +74,10 @@ def _bare(token: bytes) -> str:
 
 
 def _number(token: bytes) -> Decimal:
-    number = Decimal(_bare(token))
+    text = _bare(token)
+    if "_" in text or not text.isascii():  # Python's numbers, nobody else's
+        raise ValueError("not a number")
+    number = Decimal(text)
     if not number.is_finite() or abs(number.adjusted()) > 1000:  # noqa: PLR2004 - no number of a shop is that long
         raise ValueError("not a finite number")
     return number
@@ -110,6 +114,15 @@ def _timestamp(token: bytes) -> str:
     return text
 
 
+def _datetime(token: bytes) -> str:
+    """In UTC: databases leave out an offset that the column cannot hold."""
+    text = _timestamp(token)
+    moment = datetime.fromisoformat(text)
+    if not moment.utcoffset():
+        return text
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat()
+
+
 def _json(token: bytes) -> str:
     return token.decode()
 
@@ -128,7 +141,7 @@ _CONVERTERS: Mapping[ColumnType, Callable[[bytes], Value]] = {
     ColumnType.DECIMAL: _decimal,
     ColumnType.BOOLEAN: _boolean,
     ColumnType.TIMESTAMP: _timestamp,
-    ColumnType.DATETIME: _timestamp,
+    ColumnType.DATETIME: _datetime,
     ColumnType.JSON: _json,
     ColumnType.BYTES: _bytes,
 }

@@ -1,0 +1,160 @@
+"""Become the one writer of each company, from the position where it stands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from .errors import FatalError, TakenOver
+from .ledger import Checkpoint, Ledger
+from .positions import Positions
+from .stream import Feed, first_position
+
+log = logging.getLogger("eds.pipeline")
+
+_AT_ONCE = 16  # companies whose first position is looked up side by side
+
+
+class Call(Protocol):
+    """Runs a function in the destination's thread."""
+
+    def __call__(
+        self, function: Callable[..., Any], /, *args: Any
+    ) -> Awaitable[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who reads what: compared with what a checkpoint says."""
+
+    owner: str
+    account: str
+    stream: str
+    prefix: str
+    durables: Callable[[str], tuple[str, ...]]  # an old server's, by company
+
+
+def this_process() -> str:
+    """How this server is named to another one that it takes over from."""
+    since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{socket.gethostname()}, process {os.getpid()}, since {since}"
+
+
+class Claims:
+    """Takes companies, and notices when one is taken away."""
+
+    def __init__(
+        self, feed: Feed, ledger: Ledger, identity: Identity, call: Call
+    ) -> None:
+        self.positions = Positions()
+        self._feed = feed
+        self._ledger = ledger
+        self._identity = identity
+        self._call = call
+
+    async def take_all(
+        self, companies: Sequence[str], look_back: timedelta | None
+    ) -> list[Checkpoint]:
+        """Claim every company; one without a checkpoint gets its first position."""
+        await self._call(self._ledger.create)
+        known: dict[str, Checkpoint] = await self._call(self._ledger.checkpoints)
+        for checkpoint in known.values():
+            if checkpoint.company in companies:
+                self._check(checkpoint)
+        limit = asyncio.Semaphore(_AT_ONCE)
+
+        async def establish(company: str) -> None:
+            async with limit:
+                await self._establish(company, look_back)
+
+        missing = [company for company in companies if company not in known]
+        await asyncio.gather(*(establish(company) for company in missing))
+        return [await self.claim(company) for company in companies]
+
+    async def _establish(self, company: str, look_back: timedelta | None) -> None:
+        """Commit a first position before any consumer exists."""
+        durables = self._identity.durables(company)
+        position = await first_position(
+            self._feed.connection, company, durables, look_back
+        )
+        log.info(
+            "company %s begins behind sequence %d: %s",
+            company,
+            position.sequence,
+            position.why,
+        )
+        checkpoint = Checkpoint(
+            company,
+            position.sequence,
+            position.time,
+            self._identity.account,
+            self._identity.stream,
+            self._identity.prefix,
+        )
+        await self._call(self._ledger.establish, checkpoint)
+
+    def _check(self, checkpoint: Checkpoint) -> None:
+        """The same account and stream, or the sequence means nothing."""
+        mine = self._identity
+        for what, theirs, ours in (
+            ("account", checkpoint.account, mine.account),
+            ("stream", checkpoint.stream, mine.stream),
+        ):
+            if theirs != ours:
+                raise FatalError(
+                    f"company {checkpoint.company} was read from {what} {theirs}, "
+                    f"these credentials are of {what} {ours}: positions do not carry "
+                    "over",
+                    advice="use the old credentials, or another database",
+                )
+        if checkpoint.prefix != mine.prefix:
+            log.info(
+                "company %s goes on where prefix %r stood: the position belongs to "
+                "the destination",
+                checkpoint.company,
+                checkpoint.prefix,
+            )
+
+    async def claim(self, company: str) -> Checkpoint:
+        """Take *company*, whoever had it."""
+        found: Checkpoint | None = await self._call(
+            self._ledger.claim, company, self._identity.owner, "server"
+        )
+        if found is None:
+            raise row_gone(company)
+        self.positions.take(found)
+        return found
+
+    async def reclaim(self, company: str) -> Checkpoint:
+        """After a lost connection: take *company* again if it is still ours."""
+        epoch = self.positions.held[company].epoch
+        found: Checkpoint = await self._call(
+            self._ledger.reclaim, company, epoch, self._identity.owner
+        )
+        self.positions.take(found)
+        return found
+
+    async def lost(self) -> list[TakenOver]:
+        """Companies that another EDS has claimed since."""
+        found: dict[str, Checkpoint] = await self._call(self._ledger.checkpoints)
+        taken = []
+        for company, held in self.positions.held.items():
+            if company not in found:
+                raise row_gone(company)
+            checkpoint = found[company]
+            if checkpoint.epoch > held.epoch:
+                taken.append(TakenOver(company, checkpoint.owner, checkpoint.role))
+        return taken
+
+
+def row_gone(company: str) -> FatalError:
+    return FatalError(
+        f"the checkpoint of company {company} is gone from _eds_checkpoint",
+        advice="restore the table; without it EDS cannot know where to go on",
+    )

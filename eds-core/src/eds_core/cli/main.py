@@ -1,0 +1,85 @@
+"""The command group: with a URL and no command, the server is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+
+import click
+
+from eds_core.console import show_error
+from eds_core.errors import ConfigError, EdsError
+
+_COMMANDS = {
+    "server": "eds_core.cli.server",
+    "demo": "eds_core.cli.demo",
+    "drivers": "eds_core.cli.drivers",
+    "quarantine": "eds_core.cli.quarantine",
+    "resume": "eds_core.cli.resume",
+}
+_SERVER = "server"
+_HELP = {"-h", "--help", "--version"}
+
+
+class Commands(click.Group):
+    """Loads a command when it is used, and tells errors in one message."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(_COMMANDS[cmd_name]).command
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, with_command(args))
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except EdsError as error:
+            if ctx.meta.get("eds.verbose"):
+                raise
+            if not ctx.meta.get("eds.silent"):
+                show_error(error)
+            ctx.exit(2 if isinstance(error, ConfigError) else 1)
+
+
+def with_command(args: Sequence[str]) -> list[str]:
+    """Put the command in front: ``server`` is meant when none is named."""
+    rest = list(args)
+    if not rest or rest[0] in _COMMANDS or rest[0] in _HELP:
+        return rest
+    if _SERVER in rest and rest[rest.index(_SERVER) - 1] not in _TAKE_A_VALUE:
+        rest.remove(_SERVER)
+    return [_SERVER, *rest]
+
+
+_TAKE_A_VALUE = {
+    "--creds",
+    "--server",
+    "--consumer-prefix",
+    "--consumer-start-time",
+    "--dump-dir",
+    "--importer",
+}
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+)
+@click.version_option(version("eds-core"), prog_name="eds")
+def main() -> None:
+    """Stream a shop's Shopmonkey data into its own database.
+
+    \b
+    eds --creds shop.creds postgresql://user:password@host/database
+    eds demo
+    """

@@ -1,0 +1,85 @@
+"""Options and values that several commands share."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import click
+
+from eds_core.console import set_up_logging
+from eds_core.errors import ConfigError
+
+F = TypeVar("F")
+
+_UNITS = {
+    "h": 3600.0,
+    "m": 60.0,
+    "s": 1.0,
+    "ms": 0.001,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "ns": 1e-9,
+}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
+_PREFIX = re.compile(r"[A-Za-z0-9_-]{0,64}")
+
+
+class Duration(click.ParamType):
+    """A duration as ``1h45m`` or ``90s``, at most *most*."""
+
+    name = "duration"
+
+    def __init__(self, most: timedelta) -> None:
+        self._most = most
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        parts = _PART.findall(value)
+        if not parts or "".join(n + u for n, u in parts) != value:
+            self.fail(f"{value!r} is not a duration such as 1h45m or 90s", param, ctx)
+        found = timedelta(seconds=sum(float(n) * _UNITS[u] for n, u in parts))
+        if not timedelta(0) < found <= self._most:
+            hours = self._most.total_seconds() / 3600
+            self.fail(f"{value} is not between 0 and {hours:g}h", param, ctx)
+        return found
+
+
+class Prefix(click.ParamType):
+    """What may stand in front of a consumer's name."""
+
+    name = "prefix"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        if not _PREFIX.fullmatch(value):
+            self.fail(f"{value!r}: up to 64 letters, digits, - and _", param, ctx)
+        return str(value)
+
+
+def set_up(ctx: click.Context, *, verbose: bool, silent: bool, timestamp: bool) -> None:
+    """Logging, and how errors are told at the end."""
+    if verbose and silent:
+        raise ConfigError("--verbose and --silent exclude each other")
+    ctx.meta["eds.verbose"] = verbose
+    ctx.meta["eds.silent"] = silent
+    set_up_logging(verbose=verbose, silent=silent, timestamp=timestamp)
+
+
+def logging_options(function: F) -> F:
+    """``--verbose``, ``--silent`` and ``--timestamp``."""
+    for name, text in (
+        ("timestamp", "Put the date and time in front of each line."),
+        ("silent", "Print nothing at all; the exit code tells."),
+        ("verbose", "Tell every batch, and show tracebacks."),
+    ):
+        option = click.option(
+            f"--{name}", is_flag=True, envvar=f"EDS_{name.upper()}", help=text
+        )
+        function = option(function)  # type: ignore[type-var]  # click's decorators take any callable
+    return function

@@ -1,0 +1,133 @@
+"""``eds quarantine``: messages that could not be applied."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from eds_core.console import printable
+from eds_core.decode import gunzip
+from eds_core.destination import open_destination
+from eds_core.errors import ConfigError, DecodeError
+from eds_core.ledger import Ledger, Quarantined
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Ledger]:
+    destination = open_destination(url)
+    try:
+        yield destination.ledger
+    finally:
+        destination.close()
+
+
+url_argument = click.argument("url", envvar="EDS_URL")
+ids_argument = click.argument("ids", nargs=-1)
+all_option = click.option("--all", "everything", is_flag=True, help="Every entry.")
+
+
+@click.group("quarantine")
+def command() -> None:
+    """List, show, retry or drop messages that could not be applied."""
+
+
+@command.command("list")
+@url_argument
+def list_(url: str) -> None:
+    """One line per entry: id, table, event, message, sequence, state, reason."""
+    with opened(url) as ledger:
+        entries = ledger.quarantined()
+    for entry in entries:
+        click.echo(printable(_line(entry)))
+    click.echo(f"{len(entries)} quarantined", err=True)
+
+
+def _line(entry: Quarantined) -> str:
+    return (
+        f"{entry.id}  {entry.table}  event={entry.event_id or '-'}  "
+        f"message={entry.message.id or '-'}  sequence={entry.message.sequence}  "
+        f"{entry.state}  {entry.at}  {entry.reason}"
+    )
+
+
+@command.command("show")
+@url_argument
+@click.argument("id_", metavar="ID")
+@click.option("--raw", is_flag=True, help="Only the payload, as it came.")
+def show(url: str, id_: str, *, raw: bool) -> None:
+    """Show one entry with its reason, its headers and its payload."""
+    with opened(url) as ledger:
+        entries = ledger.quarantined(ids=[id_])
+    if not entries:
+        raise ConfigError(
+            f"no quarantine entry {id_}", advice="eds quarantine list URL"
+        )
+    entry = entries[0]
+    if raw:
+        sys.stdout.buffer.write(entry.message.data)
+        return
+    for name, value in _details(entry).items():
+        click.echo(f"{name:10} {printable(value)}")
+
+
+def _details(entry: Quarantined) -> dict[str, str]:
+    return {
+        "id": entry.id,
+        "company": entry.company,
+        "table": entry.table,
+        "event": entry.event_id,
+        "message": entry.message.id,
+        "sequence": str(entry.message.sequence),
+        "subject": entry.message.subject,
+        "state": entry.state,
+        "at": entry.at,
+        "reason": entry.reason,
+        "advice": entry.advice,
+        "headers": str(dict(entry.message.headers)),
+        "payload": _readable(entry.message.data),
+    }
+
+
+def _readable(data: bytes) -> str:
+    try:
+        data = gunzip(data) if data[:2] == b"\x1f\x8b" else data
+    except (DecodeError, ValueError):
+        return f"{len(data)} bytes: {data[:200]!r}"
+    return data.decode("utf-8", "backslashreplace")
+
+
+@command.command("retry")
+@url_argument
+@ids_argument
+@all_option
+def retry(url: str, ids: tuple[str, ...], *, everything: bool) -> None:
+    """Ask the server to apply entries again: at once, or at its next start."""
+    with opened(url) as ledger:
+        count = ledger.set_quarantine_state(_chosen(ledger, ids, everything), "retry")
+    click.echo(f"{count} will be tried again by the server")
+
+
+@command.command("drop")
+@url_argument
+@ids_argument
+@all_option
+def drop(url: str, ids: tuple[str, ...], *, everything: bool) -> None:
+    """Forget entries for good."""
+    with opened(url) as ledger:
+        count = ledger.drop_quarantined(_chosen(ledger, ids, everything))
+    click.echo(f"{count} dropped")
+
+
+def _chosen(ledger: Ledger, ids: tuple[str, ...], everything: bool) -> list[str]:
+    if bool(ids) == everything:
+        raise ConfigError("name the entries' ids, or --all")
+    known = [entry.id for entry in ledger.quarantined()]
+    if unknown := set(ids) - set(known):
+        raise ConfigError(
+            f"no quarantine entry {', '.join(sorted(unknown))}",
+            advice="eds quarantine list URL",
+        )
+    return known if everything else list(ids)

@@ -1,0 +1,126 @@
+"""``eds server``: stream into the given databases until stopped."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from eds_core.errors import ConfigError
+
+from .options import Duration, Prefix, logging_options, set_up
+
+_WEEK = timedelta(hours=168)
+
+
+def _split(
+    _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    return tuple(part.strip() for item in value for part in item.split(",") if part)
+
+
+@click.command("server")
+@click.argument("urls", nargs=-1, metavar="URL...", envvar="EDS_URL")
+@click.option(
+    "--creds",
+    type=click.Path(path_type=Path),
+    envvar="EDS_CREDS",
+    help="The credentials file you were given.",
+)
+@click.option(
+    "--server",
+    "servers",
+    multiple=True,
+    callback=_split,
+    envvar="EDS_SERVER",
+    metavar="URL[,URL...]",
+    help="NATS server(s), instead of Shopmonkey's.",
+)
+@click.option(
+    "--consumer-prefix",
+    type=Prefix(),
+    default="",
+    envvar="EDS_CONSUMER_PREFIX",
+    help="Put this in front of the consumers' names.",
+)
+@click.option(
+    "--consumer-start-time",
+    type=Duration(_WEEK),
+    envvar="EDS_CONSUMER_START_TIME",
+    help="Where a new destination begins: so long ago, e.g. 1h45m (at most 168h).",
+)
+@click.option(
+    "--importer",
+    type=click.Path(path_type=Path),
+    envvar="EDS_IMPORTER",
+    help="Load exported files from this folder (not yet).",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    envvar="EDS_DRY_RUN",
+    help="Say what would be written; change nothing, take nothing.",
+)
+@click.option(
+    "--dump-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="EDS_DUMP_DIR",
+    help="Write each message as it came to this directory.",
+)
+@click.option(
+    "--trace-nats", is_flag=True, envvar="EDS_TRACE_NATS", help="Show NATS traffic."
+)
+@logging_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    urls: tuple[str, ...],
+    creds: Path | None,
+    servers: tuple[str, ...],
+    consumer_prefix: str,
+    consumer_start_time: timedelta | None,
+    importer: Path | None,
+    dry_run: bool,
+    dump_dir: Path | None,
+    trace_nats: bool,
+    verbose: bool,
+    silent: bool,
+    timestamp: bool,
+) -> None:
+    """Stream changes into each database URL until stopped.
+
+    Exit codes: 0 stopped as asked, 1 error, 2 usage or configuration, 4 another
+    EDS has taken over.
+    """
+    from eds_core.plugins import installed_plugins
+    from eds_core.server import DEFAULT_SERVER, ServerOptions, serve
+
+    set_up(ctx, verbose=verbose, silent=silent, timestamp=timestamp)
+    if importer is not None:
+        raise ConfigError(
+            "--importer does not work yet",
+            advice="leave it out to stream; imports come with a later version",
+        )
+    if creds is None:
+        raise ConfigError(
+            "no credentials: --creds is missing",
+            advice="name the .creds file you were given: --creds shop.creds",
+        )
+    if not urls:
+        raise ConfigError(
+            "no database URL",
+            advice="e.g. eds --creds shop.creds postgresql://user:password@host/name",
+        )
+    options = ServerOptions(
+        credentials=creds,
+        urls=tuple(dict.fromkeys(urls)),
+        servers=servers or (DEFAULT_SERVER,),
+        prefix=consumer_prefix,
+        look_back=consumer_start_time,
+        dry_run=dry_run,
+        dump_dir=dump_dir,
+        trace=trace_nats,
+    )
+    ctx.exit(serve(options, tuple(installed_plugins())))

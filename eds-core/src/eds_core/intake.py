@@ -1,0 +1,179 @@
+"""What has come from the stream and is not yet written: decoded, in order, counted.
+
+Messages are decoded as they arrive, while the destination is busy with the last
+batch. Each company has a lane; a lane's events leave it in stream order, except
+that events of a table whose schema is still being asked for wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from .decode import decode
+from .errors import DecodeError
+from .event import ChangeEvent, Message
+from .schema import TableSchema
+from .stream import Gap, Heartbeat
+from .stream.consumer import Item
+from .stream.credit import size_of
+
+log = logging.getLogger("eds.stream")
+
+#: One batch holds at most so many events and bytes.
+MAX_EVENTS = 5_000
+MAX_BYTES = 8 * 1024 * 1024
+
+Schemas = Callable[[ChangeEvent], TableSchema | None]
+
+
+@dataclass(slots=True)
+class Entry:
+    """A message and what it holds: an event, or the reason why not."""
+
+    message: Message
+    event: ChangeEvent | None = None
+    error: DecodeError | None = None
+    schema: TableSchema | None = None
+
+
+@dataclass(slots=True)
+class Taken:
+    """What one batch is made of, and how far it brings each company."""
+
+    entries: list[Entry] = field(default_factory=list)
+    reached: dict[str, tuple[int, int]] = field(default_factory=dict)  # sequence, time
+    size: int = 0
+
+
+class Lane:
+    """One company's entries that are not yet written."""
+
+    def __init__(self, after: int, time: int = 0) -> None:
+        self.queue: deque[Entry] = deque()
+        self.held: deque[Entry] = deque()  # in front of the queue, schema awaited
+        self.passed = (after, time)  # everything up to here was examined
+        self.heartbeat = after  # everything up to here has been handed on
+
+    def __len__(self) -> int:
+        return len(self.queue) + len(self.held)
+
+    def take(self, taken: Taken, schemas: Schemas, events: int, size: int) -> None:
+        """Move at most *events* and about *size* bytes into *taken*."""
+        blocked: set[str] = set()
+        waiting, self.held = self.held, deque()
+        limit = len(taken.entries) + events, taken.size + size
+        for entry in self._examined(waiting, taken, limit):
+            if self._must_wait(entry, schemas, blocked):
+                self.held.append(entry)
+            else:
+                taken.entries.append(entry)
+                taken.size += size_of(entry.message)
+        self.held.extend(waiting)
+
+    def _examined(
+        self, waiting: deque[Entry], taken: Taken, limit: tuple[int, int]
+    ) -> Iterator[Entry]:
+        while len(taken.entries) < limit[0] and taken.size < limit[1]:
+            if waiting:
+                yield waiting.popleft()
+            elif self.queue:
+                entry = self.queue.popleft()
+                self.passed = entry.message.sequence, entry.message.time
+                yield entry
+            else:
+                return
+
+    @staticmethod
+    def _must_wait(entry: Entry, schemas: Schemas, blocked: set[str]) -> bool:
+        """Whether *entry* waits for a schema, or behind one of its table that does."""
+        event = entry.event
+        if event is None:
+            return False
+        if event.table in blocked:
+            return True
+        try:
+            entry.schema = schemas(event)
+        except DecodeError as error:
+            entry.error = error
+            return False
+        if entry.schema is None:
+            blocked.add(event.table)
+        return entry.schema is None
+
+    @property
+    def reached(self) -> tuple[int, int]:
+        """Up to here nothing is left in this lane: sequence and NATS time."""
+        if self.held:
+            first = self.held[0].message
+            return first.sequence - 1, min(first.time, self.passed[1] or first.time)
+        if not self.queue and self.heartbeat > self.passed[0]:
+            return self.heartbeat, self.passed[1]
+        return self.passed
+
+
+class Intake:
+    """The lanes of all companies, and fair batches out of them."""
+
+    def __init__(
+        self,
+        watch: Callable[[Message], None] | None = None,
+        arrived: asyncio.Event | None = None,
+    ) -> None:
+        self.lanes: dict[str, Lane] = {}
+        self.arrived = arrived or asyncio.Event()
+        self.gaps: list[Gap] = []
+        self._watch = watch  # sees each message as it came (--dump-dir)
+
+    def open_lane(self, company: str, after: int, time: int = 0) -> None:
+        """Expect *company*'s messages behind *after*; forget what was there."""
+        self.lanes[company] = Lane(after, time)
+
+    def drop_lane(self, company: str) -> int:
+        """Forget *company*; return how many bytes that frees."""
+        lane = self.lanes.pop(company, None)
+        if lane is None:
+            return 0
+        return sum(size_of(e.message) for e in (*lane.held, *lane.queue))
+
+    def put(self, item: Item) -> None:
+        """Take what the stream hands on."""
+        match item:
+            case Message():
+                self._put_message(item)
+            case Heartbeat():
+                self.lanes[item.company].heartbeat = item.sequence
+            case Gap():
+                self.gaps.append(item)
+        self.arrived.set()
+
+    def _put_message(self, message: Message) -> None:
+        if self._watch is not None:
+            self._watch(message)
+        entry = Entry(message)
+        try:
+            entry.event = decode(message)
+        except DecodeError as error:
+            entry.error = error
+        self.lanes[message.company].queue.append(entry)
+
+    def take(self, schemas: Schemas) -> Taken:
+        """A batch: a fair share of every lane, in stream order within each."""
+        taken = Taken()
+        lanes = [(name, lane) for name, lane in sorted(self.lanes.items()) if lane]
+        for left, (_, lane) in zip(
+            range(len(lanes), 0, -1), sorted(lanes, key=_length), strict=True
+        ):
+            events = (MAX_EVENTS - len(taken.entries)) // left
+            lane.take(
+                taken, schemas, max(1, events), (MAX_BYTES - taken.size) // left + 1
+            )
+        taken.reached = {name: lane.reached for name, lane in self.lanes.items()}
+        return taken
+
+
+def _length(lane: tuple[str, Lane]) -> int:
+    return len(lane[1])

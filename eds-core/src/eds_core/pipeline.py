@@ -1,0 +1,348 @@
+"""From the stream into one destination. Read this file first.
+
+    feed -> intake (decoded on arrival) -> work -> writer: rows + checkpoint, commit
+
+The checkpoint in the transaction of the rows is the acknowledgement. No timer
+makes a lone event wait: whatever has been decoded is written; while the
+destination is busy the next batch gathers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, ParamSpec, TypeVar
+
+from .claims import Claims, Identity
+from .destination import Destination
+from .errors import (
+    ConfigError,
+    FatalError,
+    PositionMoved,
+    TakenOver,
+    TransientError,
+)
+from .event import Message
+from .intake import Intake, Taken
+from .ledger import Checkpoint
+from .plugins import BatchReport
+from .registry import NatsSchemas, Registry
+from .repeats import Repeats
+from .stream import Feed
+from .waiting import Backoff
+from .work import Work, make_work
+from .writer import Writer, Written
+
+log = logging.getLogger("eds.pipeline")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_CHORES_EVERY = 2.0  # seconds: retries and resumes asked for, another owner
+_START_WITHIN = 10.0  # seconds
+_IDLE_MOVE_EVERY = 60.0  # seconds: the checkpoint follows an idle stream
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user chose for this server."""
+
+    identity: Identity
+    companies: tuple[str, ...]
+    look_back: timedelta | None = None
+    watch: Callable[[Message], None] | None = None
+
+
+class _StoppedError(Exception):
+    """Asked to stop while waiting for the destination."""
+
+
+class Pipeline:
+    """Keeps one destination equal to the stream."""
+
+    def __init__(self, destination: Destination, feed: Feed, options: Options) -> None:
+        self._destination = destination
+        self._feed = feed
+        self._options = options
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="eds-writer")
+        self._writer = Writer(destination)
+        self._intake = Intake(options.watch)
+        self._registry = Registry(NatsSchemas(feed), self._intake.arrived.set)
+        self._claims = Claims(feed, destination.ledger, options.identity, self._call)
+        self._repeats = Repeats(feed, self._intake.arrived, self._registry.get)
+        self._subjects: dict[str, str] = {}
+        self._stop = asyncio.Event()
+        self._next_chores = 0.0
+        self._next_idle_move = time.monotonic() + _IDLE_MOVE_EVERY
+
+    def stop(self) -> None:
+        """Finish the batch that is being written, then return from ``run``."""
+        self._stop.set()
+        self._intake.arrived.set()
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Stream until stopped; call *ready* once everything is in place.
+
+        Raises TakenOver when no company is left, FatalError and ConfigError when
+        only a person can help, TransientError only before it is ready.
+        """
+        try:
+            await self._start()
+            ready()
+            await self._stream()
+        except _StoppedError:
+            log.warning("stopped while waiting; nothing is lost, the position stays")
+        finally:
+            await self._close()
+
+    async def _start(self) -> None:
+        await self._call(self._destination.open)
+        await self._feed.open()
+        checkpoints = await self._claims.take_all(
+            self._options.companies, self._options.look_back
+        )
+        for parked in await self._call(self._destination.ledger.parked):
+            self._repeats.remember(parked)
+        for checkpoint in checkpoints:
+            self._follow(checkpoint)
+        await self._consumers_exist()
+
+    async def _consumers_exist(self) -> None:
+        """Wait until every company is being read."""
+        waits = [self._feed.ready(subject) for subject in self._subjects.values()]
+        every = asyncio.ensure_future(asyncio.gather(*waits))
+        futures: set[asyncio.Future[Any]] = {every, self._feed.failed}
+        await asyncio.wait(
+            futures, timeout=_START_WITHIN, return_when=asyncio.FIRST_COMPLETED
+        )
+        if self._feed.failed.done():
+            self._feed.failed.result()
+        if not every.done():
+            every.cancel()
+            raise TransientError(
+                f"NATS made no consumers within {_START_WITHIN:g} s",
+                advice="the messages before this one say what it answered",
+            )
+
+    def _follow(self, checkpoint: Checkpoint) -> None:
+        """Read a company from its checkpoint on; forget what came before."""
+        company, after = checkpoint.company, checkpoint.sequence
+        self._feed.pool.release(self._intake.drop_lane(company))
+        self._intake.open_lane(company, after, checkpoint.time)
+        self._subjects[company] = self._feed.follow(
+            company, self._intake.put, after=after, time=checkpoint.time
+        )
+
+    async def _stream(self) -> None:
+        while not self._stop.is_set():
+            if self._feed.failed.done():
+                self._feed.failed.result()
+            self._intake.arrived.clear()
+            if not await self._step():
+                await self._wait()
+
+    async def _step(self) -> bool:
+        """Write one batch, or do one chore; False when there is nothing to do."""
+        self._tell_gaps()
+        taken = self._intake.take(self._registry.get)
+        if taken.entries or self._idle_move_due(taken):
+            await self._commit(self._work(taken), taken.size)
+        again = self._repeats.take(self._claims.positions)
+        if again is not None:
+            await self._commit(*again)
+        chores = time.monotonic() >= self._next_chores
+        if chores:
+            await self._chores()
+        return bool(taken.entries or again or chores)
+
+    def _work(self, taken: Taken) -> Work:
+        moves = self._claims.positions.moves(taken.reached)
+        return make_work(taken.entries, moves, self._repeats.skipped)
+
+    def _idle_move_due(self, taken: Taken) -> bool:
+        """Once a minute the checkpoint follows a stream that has nothing for us."""
+        if time.monotonic() < self._next_idle_move:
+            return False
+        self._next_idle_move = time.monotonic() + _IDLE_MOVE_EVERY
+        moves = self._claims.positions.moves(taken.reached)
+        return any(move.new > move.old for move in moves.values())
+
+    async def _wait(self) -> None:
+        """Until something arrives, or the next chores are due."""
+        try:
+            async with asyncio.timeout(self._next_chores - time.monotonic()):
+                await self._intake.arrived.wait()
+        except TimeoutError:
+            return
+
+    def _tell_gaps(self) -> None:
+        while self._intake.gaps:
+            gap = self._intake.gaps.pop()
+            log.error(
+                "up to %d events (of all companies) before sequence %d are gone from "
+                "the stream: company %s was away for too long. An import with --prune "
+                "heals this.",
+                gap.missing,
+                gap.first,
+                gap.company,
+            )
+
+    async def _commit(self, work: Work, size: int) -> None:
+        """Write *work*, however long it takes, and free its *size* bytes."""
+        try:
+            written = await self._write(work)
+            if written is not None:
+                self._committed(written, size)
+        finally:
+            self._feed.pool.release(size)
+
+    async def _write(self, work: Work) -> Written | None:
+        backoff = Backoff(first=0.1, most=30)
+        while work.moves:
+            try:
+                return await self._call(self._writer.write, work)
+            except TakenOver as taken:
+                await self._give_up(taken)
+                work = work.without_company(taken.company)
+            except PositionMoved as moved:
+                log.warning("%s", moved)
+                await self._start_again(moved.company)
+                work = work.without_company(moved.company)
+            except TransientError as error:
+                work = await self._recover(work, error, backoff)
+        return None
+
+    async def _recover(self, work: Work, error: Exception, backoff: Backoff) -> Work:
+        """Wait, connect and claim again; return what is still to be written.
+
+        The commit may have happened and its answer been lost: the checkpoint tells.
+        """
+        self._destination.batch_failed(error)
+        log.warning("%s: %s (trying again)", self._destination.title, error)
+        while True:
+            await self._pause(backoff.step())
+            try:
+                await self._call(self._reopen)
+                return await self._reclaim(work)
+            except (TransientError, ConfigError) as again:
+                log.warning("%s: %s (trying again)", self._destination.title, again)
+
+    async def _reclaim(self, work: Work) -> Work:
+        for company, held in [*self._claims.positions.held.items()]:
+            before, move = held.sequence, work.moves.get(company)
+            try:
+                found = await self._claims.reclaim(company)
+            except TakenOver as taken:
+                await self._give_up(taken)
+                work = work.without_company(company)
+                continue
+            if found.sequence == before:
+                continue
+            if move is None or found.sequence != move.new:
+                log.warning("%s", PositionMoved(company, found.sequence, before))
+                self._follow(found)
+            work = work.without_company(company)
+        return replace(work, moves=self._claims.positions.renewed(work.moves))
+
+    def _reopen(self) -> None:
+        self._destination.close()
+        self._destination.open()
+        self._writer.forget()
+
+    async def _start_again(self, company: str) -> None:
+        self._follow(await self._claims.claim(company))
+
+    async def _give_up(self, taken: TakenOver) -> None:
+        """Leave a company to its new owner; without any left, stop."""
+        log.error("%s", taken)
+        company = taken.company
+        self._claims.positions.give_up(company)
+        await self._feed.leave(self._subjects.pop(company))
+        self._feed.pool.release(self._intake.drop_lane(company))
+        await self._repeats.leave(company)
+        if not self._claims.positions.held:
+            raise taken
+
+    def _committed(self, written: Written, size: int) -> None:
+        work = written.work
+        self._claims.positions.committed(work.moves)
+        for parked in work.parked:
+            self._repeats.remember(parked)
+        for entry in work.quarantine.values():
+            log.warning("quarantined %s (%s): %s", entry.id, entry.table, entry.reason)
+        self._report(written, size)
+
+    def _report(self, written: Written, size: int) -> None:
+        work, now = written.work, time.time_ns()
+        if not work.changes and not work.quarantine:
+            return
+        log.debug(
+            "%d events written in %.1f ms", len(work.changes), written.seconds * 1000
+        )
+        latencies = tuple((now - e.message.time) / 1e9 for e, _ in work.changes)
+        self._destination.batch_written(
+            BatchReport(
+                events=len(work.changes) + len(work.quarantine),
+                bytes=size,
+                seconds=written.seconds,
+                rows=written.rows,
+                quarantined=len(work.quarantine),
+                latencies=() if work.replayed else latencies,
+                pending=self._feed.pending,
+            )
+        )
+
+    async def _chores(self) -> None:
+        """What is asked of the one writer through the ledger, and who owns it."""
+        self._next_chores = time.monotonic() + _CHORES_EVERY
+        ledger = self._destination.ledger
+        try:
+            await self._check_owner()
+            for parked in await self._call(ledger.parked):
+                await self._repeats.resume(parked, self._claims.positions)
+            retries = await self._call(lambda: ledger.quarantined(state="retry"))
+            work = self._repeats.replay(retries, self._claims.positions)
+            await self._call(self._writer.report)
+        except TransientError as error:
+            nothing = Work(changes=(), moves={})
+            await self._recover(nothing, error, Backoff(first=0.1, most=30))
+            return
+        if work is not None:
+            await self._commit(work, 0)
+
+    async def _check_owner(self) -> None:
+        """An idle server learns here that another has taken over."""
+        for taken in await self._claims.lost():
+            await self._give_up(taken)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            return
+        raise _StoppedError
+
+    async def _call(
+        self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run *function* in the destination's one thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._thread, lambda: function(*args, **kwargs)
+        )
+
+    async def _close(self) -> None:
+        await self._registry.close()
+        await self._feed.close()
+        try:
+            await self._call(self._writer.report)
+        except (TransientError, FatalError) as error:
+            log.debug("freshness not written: %s", error)
+        await self._call(self._destination.close)
+        self._thread.shutdown()

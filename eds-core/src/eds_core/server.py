@@ -1,0 +1,170 @@
+"""Run one pipeline per destination URL, until stopped, and say how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from pathlib import Path
+
+from .claims import Identity, this_process
+from .credentials import Credentials, read_credentials
+from .destination import Destination, find_driver
+from .driver import Driver
+from .dryrun import DryRun
+from .dump import Dump
+from .errors import ConfigError, EdsError, TakenOver
+from .pipeline import Options, Pipeline
+from .stream import STREAM, Feed, Settings
+from .urls import redact
+
+log = logging.getLogger("eds")
+
+DEFAULT_SERVER = "nats://connect.nats.shopmonkey.pub"
+
+
+class Exit(IntEnum):
+    """Exit codes of the server."""
+
+    OK = 0
+    ERROR = 1
+    USAGE = 2
+    TAKEN_OVER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """The command line of the server."""
+
+    credentials: Path
+    urls: tuple[str, ...]
+    servers: tuple[str, ...] = (DEFAULT_SERVER,)
+    prefix: str = ""
+    look_back: timedelta | None = None
+    dry_run: bool = False
+    dump_dir: Path | None = None
+    trace: bool = False
+
+
+class Server:
+    """All pipelines of one command line. A dead destination holds no other one."""
+
+    def __init__(
+        self,
+        options: ServerOptions,
+        plugins: Iterable[object] = (),
+        on_ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._options = options
+        self._on_ready = on_ready
+        self._credentials = read_credentials(options.credentials)
+        self._watch = Dump(options.dump_dir) if options.dump_dir else None
+        plugins = tuple(plugins)
+        self._destinations = [
+            Destination(self._driver(url), plugins) for url in options.urls
+        ]
+        self._pipelines: list[Pipeline] = []
+        self._ready = 0
+
+    def _driver(self, url: str) -> Driver:
+        driver = find_driver(url)
+        return DryRun(url, driver) if self._options.dry_run else driver(url)
+
+    async def run(self) -> Exit:
+        """Stream until stopped; the worst ending decides the exit code.
+
+        Raises the first error of a destination that never became ready.
+        """
+        for warning in self._credentials.warnings(datetime.now(UTC)):
+            log.warning("%s", warning)
+        for destination in self._destinations:
+            feed = Feed(self._settings(), self._options.prefix)
+            self._pipelines.append(
+                Pipeline(destination, feed, self._pipeline_options())
+            )
+        self._on_signals()
+        runs = zip(self._options.urls, self._pipelines, strict=True)
+        return max(await asyncio.gather(*(self._run(*run) for run in runs)))
+
+    async def _run(self, url: str, pipeline: Pipeline) -> Exit:
+        try:
+            await pipeline.run(lambda: self._one_ready(url))
+        except TakenOver as error:
+            log.error("stopped: %s", error)  # noqa: TRY400 - no traceback: a sentence
+            return Exit.TAKEN_OVER
+        except EdsError as error:
+            if self._ready < len(self._pipelines):
+                self.stop()
+                raise
+            log.error("%s stopped: %s. %s", redact(url), error, error.advice)  # noqa: TRY400 - no traceback: a sentence
+            return Exit.USAGE if isinstance(error, ConfigError) else Exit.ERROR
+        return Exit.OK
+
+    def _one_ready(self, url: str) -> None:
+        self._ready += 1
+        companies = len(self._credentials.companies)
+        log.info("streaming %d companies to %s", companies, redact(url))
+        if self._ready == len(self._pipelines):
+            log.info("ready")
+            self._on_ready()
+
+    def stop(self) -> None:
+        """Finish what is being written, then end with exit code 0."""
+        for pipeline in self._pipelines:
+            pipeline.stop()
+
+    def _on_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def stop(number: signal.Signals) -> None:
+            log.info("%s: finishing the batch", number.name)
+            for other in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(other)  # a second one ends at once
+            self.stop()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop, number)
+
+    def _settings(self) -> Settings:
+        return Settings(
+            servers=self._options.servers,
+            credentials=self._options.credentials,
+            name=f"eds-server-{self._credentials.name or 'unknown'}",
+            trace=self._options.trace,
+        )
+
+    def _pipeline_options(self) -> Options:
+        return Options(
+            identity=self._identity(self._credentials),
+            companies=self._credentials.companies,
+            look_back=self._options.look_back,
+            watch=self._watch,
+        )
+
+    def _identity(self, credentials: Credentials) -> Identity:
+        prefix = self._options.prefix
+
+        def durables(company: str) -> tuple[str, ...]:
+            """The names that earlier servers gave their consumers."""
+            return f"{prefix}eds-server-{company}", f"eds-{credentials.name}"
+
+        return Identity(
+            owner=this_process(),
+            account=credentials.account,
+            stream=STREAM,
+            prefix=prefix,
+            durables=durables,
+        )
+
+
+def serve(
+    options: ServerOptions,
+    plugins: Sequence[object] = (),
+    on_ready: Callable[[], None] = lambda: None,
+) -> Exit:
+    """Run a server to its end."""
+    return asyncio.run(Server(options, plugins, on_ready).run())

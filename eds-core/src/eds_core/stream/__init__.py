@@ -1,0 +1,17 @@
+"""JetStream: one connection, disposable consumers, messages in stream order."""
+
+from .connection import STREAM, Connection, NoAnswer, Settings
+from .consumer import Gap, Heartbeat
+from .feed import Feed
+from .position import first_position
+
+__all__ = [
+    "STREAM",
+    "Connection",
+    "Feed",
+    "Gap",
+    "Heartbeat",
+    "NoAnswer",
+    "Settings",
+    "first_position",
+]

@@ -1,0 +1,297 @@
+"""One incarnation of a consumer: made at a position, pulled, dropped when in doubt.
+
+It hands on every message exactly once and in order, or says that it is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from eds_core.errors import FatalError, TransientError
+from eds_core.event import Message
+
+from .connection import STREAM, ApiError, Connection
+from .credit import Account, size_of
+
+log = logging.getLogger("eds.stream")
+
+HEARTBEAT = 5.0  # seconds; the server's minimum is 0.1
+_EXPIRES = 30.0  # seconds a pull may wait at the server
+_SILENCE = 3 * HEARTBEAT  # no heartbeat for so long: lost
+_SECOND = 1_000_000_000
+_SKEW = 60 * _SECOND  # clocks of a cluster's servers may differ by so much
+_INACTIVE = 300 * _SECOND  # the server forgets the consumer after that
+NOT_FOUND = 10014
+_ACK_TOKENS = 9  # $JS.ACK, stream, consumer, delivered, sequence, ...
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Everything of *company* up to *sequence* has been handed on."""
+
+    company: str
+    sequence: int
+    subject: str  # the consumer's filter
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The stream no longer holds what follows *after*: it begins at *first*."""
+
+    company: str
+    after: int
+    first: int
+
+    @property
+    def missing(self) -> int:
+        return self.first - self.after - 1
+
+
+Item = Message | Heartbeat | Gap
+Sink = Callable[[Item], None]
+
+
+def company_filter(company: str, table: str = "*") -> str:
+    return f"{STREAM}.{table}.*.{company}.*.PUBLIC.>"
+
+
+def consumer_config(
+    name: str, subject: str, start: dict[str, object]
+) -> dict[str, object]:
+    """A named, ephemeral consumer in memory that is never acknowledged."""
+    return {
+        "name": name,
+        "ack_policy": "none",
+        "replay_policy": "instant",
+        "filter_subject": subject,
+        "inactive_threshold": _INACTIVE,
+        "mem_storage": True,
+        "num_replicas": 1,
+        **start,
+    }
+
+
+async def create_consumer(
+    connection: Connection, name: str, subject: str, start: dict[str, object]
+) -> int:
+    """Create a consumer; return the sequence before the first it will deliver."""
+    config = consumer_config(name, subject, start)
+    reply = await connection.api(
+        f"CONSUMER.CREATE.{STREAM}.{name}.{subject}",
+        {"stream_name": STREAM, "config": config, "action": "create"},
+    )
+    made = reply.get("config")
+    if not isinstance(made, dict) or made.get("filter_subject") != subject:
+        raise TransientError(f"NATS made consumer {name} without its filter")
+    delivered = reply.get("delivered")
+    return int(delivered.get("stream_seq", 0)) if isinstance(delivered, dict) else 0
+
+
+async def delete_consumer(connection: Connection, name: str) -> None:
+    """Remove the consumer; one that is gone is no error."""
+    try:
+        await connection.api(f"CONSUMER.DELETE.{STREAM}.{name}", {})
+    except ApiError as error:
+        if error.code != NOT_FOUND:
+            raise
+
+
+class Consumer:
+    """One incarnation, with an inbox of its own."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        account: Account,
+        name: str,
+        company: str,
+        subject: str,
+        *,
+        sink: Sink,
+        not_before: int = 0,
+    ) -> None:
+        self.name = name
+        self.company = company
+        self.lost = asyncio.Event()
+        self.reason = ""
+        self.error: FatalError | None = None  # what only a person can mend
+        self.last = 0  # stream sequence handed on last
+        self.pending = 0  # messages that the server still holds for us
+        self._connection = connection
+        self._account = account
+        self._subject = subject
+        self._sink = sink
+        self._not_before = not_before
+        self._delivered = 0  # consumer sequence handed on last
+        self._awry = 0  # heartbeats in a row that disagree
+        self._heard = time.monotonic()
+        self._inbox = connection.new_inbox()
+        self._pulls = 0
+        self._subscription: Subscription | None = None
+        self._pulling: asyncio.Task[None] | None = None
+
+    async def start(self, after: int) -> None:
+        """Make the consumer at *after* + 1 and begin to pull."""
+        self._subscription = await self._connection.subscribe(
+            f"{self._inbox}.*", self._on_message
+        )
+        begin = await create_consumer(
+            self._connection,
+            self.name,
+            self._subject,
+            {"deliver_policy": "by_start_sequence", "opt_start_seq": after + 1},
+        )
+        self.last = after
+        if begin > after:
+            self._sink(Gap(self.company, after, begin + 1))
+            self.last = begin
+        self._heard = time.monotonic()
+        self._pulling = asyncio.create_task(self._pull_for_ever())
+
+    async def stop(self) -> None:
+        """Take no more, and remove the consumer if NATS can be reached."""
+        self._lose("stopped")
+        if self._pulling is not None:
+            self._pulling.cancel()
+        self._account.close()
+        if self._connection.lost.is_set():
+            return
+        if self._subscription is not None:
+            await self._subscription.unsubscribe()
+        try:
+            await delete_consumer(self._connection, self.name)
+        except TransientError as error:  # it goes by itself, see _INACTIVE
+            log.debug("consumer %s not removed: %s", self.name, error)
+
+    def abandon(self) -> None:
+        """Hand on nothing more, from this moment."""
+        self._lose("left")
+
+    def _lose(self, reason: str) -> None:
+        if not self.lost.is_set():
+            self.reason = reason
+            self.lost.set()
+
+    async def _pull_for_ever(self) -> None:
+        """Keep a pull at the server; notice when it falls silent."""
+        try:
+            while not self.lost.is_set():
+                await self._pull()
+                await self._account.wait(HEARTBEAT / 2)
+                self._check_silence()
+        except Exception as error:  # noqa: BLE001 - whatever it was, a new incarnation answers it
+            self._lose(f"cannot pull: {error}")
+
+    def _check_silence(self) -> None:
+        silence = time.monotonic() - self._heard
+        if self._account.waiting and silence > _SILENCE:
+            self._lose(f"no heartbeat for {silence:.0f} s")
+
+    async def _pull(self) -> None:
+        while (grant := self._account.grant(self.pending)) is not None:
+            if not self._account.waiting:
+                self._heard = time.monotonic()
+            self._pulls += 1
+            body: dict[str, int] = {
+                "batch": grant.messages,
+                "expires": int(_EXPIRES * _SECOND),
+                "idle_heartbeat": int(HEARTBEAT * _SECOND),
+            }
+            if grant.bytes:
+                body["max_bytes"] = grant.bytes
+            self._account.sent(grant)
+            await self._connection.publish(
+                f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self.name}",
+                json.dumps(body).encode(),
+                f"{self._inbox}.{self._pulls}",
+            )
+
+    async def _on_message(self, message: Msg) -> None:
+        if self.lost.is_set():
+            return
+        self._heard = time.monotonic()
+        if message.reply.startswith("$JS.ACK."):
+            self._on_data(message)
+        else:
+            self._on_status(message)
+
+    def _on_data(self, message: Msg) -> None:
+        sequence, delivered, at, pending = _ack_tokens(message.reply)
+        if int(delivered) != self._delivered + 1 or int(sequence) <= self.last:
+            self._lose(
+                f"message {delivered} (sequence {sequence}) followed "
+                f"{self._delivered} (sequence {self.last})"
+            )
+            return
+        if int(at) < self._not_before - _SKEW:
+            self.error = _made_anew(self.company, int(sequence))
+            self._lose(str(self.error))
+            return
+        self._delivered, self.last = int(delivered), int(sequence)
+        self.pending, self._awry = int(pending), 0
+        item = Message(
+            message.subject, message.data, self.last, int(at), message.headers or {}
+        )
+        self._account.received(size_of(item))
+        if self._connection.settings.trace:
+            told = f"{len(item.data)} bytes, sequence {sequence}"
+            self._connection.trace("rx", item.subject, told.encode())
+        self._sink(item)
+
+    def _on_status(self, message: Msg) -> None:
+        headers = message.headers or {}
+        status = headers.get("Status", "")
+        if status == "100":
+            self._on_heartbeat(headers)
+            return
+        self._connection.trace("rx", message.subject, repr(headers).encode())
+        description = headers.get("Description", "").strip()
+        if status in ("404", "408") or "MaxBytes" in description:
+            self._account.ended(
+                int(headers.get("Nats-Pending-Messages", -1)),
+                int(headers.get("Nats-Pending-Bytes", 0)),
+                too_small="MaxBytes" in description,
+            )
+        else:
+            self._lose(f"NATS ended the pull: {status} {description}")
+
+    def _on_heartbeat(self, headers: dict[str, str]) -> None:
+        if headers.get("Nats-Last-Consumer") != str(self._delivered):
+            self._awry += 1
+            if self._awry > 1:
+                self._lose(
+                    f"a heartbeat tells of message {headers.get('Nats-Last-Consumer')}, "
+                    f"the last that came is {self._delivered}"
+                )
+            return
+        self._awry = 0
+        sequence = int(headers.get("Nats-Last-Stream", 0))
+        if sequence >= self.last:
+            self.last = sequence
+            self._sink(Heartbeat(self.company, sequence, self._subject))
+
+
+def _made_anew(company: str, sequence: int) -> FatalError:
+    return FatalError(
+        f"message {sequence} of company {company} is older than what this "
+        "destination already has: the stream was made anew",
+        advice="import the data again; see `first position` in the guide",
+    )
+
+
+def _ack_tokens(reply: str) -> list[str]:
+    """Stream sequence, consumer sequence, time and pending of an ack subject.
+
+    The newer form puts a domain and an account hash in front and a random token
+    behind (nats-server's ADR-15).
+    """
+    tokens = reply.split(".")
+    return tokens[5:9] if len(tokens) == _ACK_TOKENS else tokens[7:11]

@@ -1,0 +1,125 @@
+"""How many bytes may be under way from NATS: one pool, an account per consumer.
+
+nats-server cuts off a client for which more than 64 MiB are queued, so pulls ask
+for no more than the pool holds. Bytes return when the writer has committed them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from eds_core.event import Message
+
+_MIB = 1024 * 1024
+POOL = 32 * _MIB
+_IDLE_MOST = _MIB // 2
+_BUSY_MOST = 4 * _MIB
+_MESSAGES = 1000  # in one pull
+
+
+_ENVELOPE = 256  # reply subject, headers, protocol
+
+
+def size_of(message: Message) -> int:
+    """What *message* takes up under way, nearly."""
+    return len(message.data) + len(message.subject) + _ENVELOPE
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One pull: so many messages, so many bytes (0: no limit, for one message)."""
+
+    messages: int
+    bytes: int
+
+
+class Pool:
+    """The bytes that may be under way on one connection."""
+
+    def __init__(self, size: int = POOL) -> None:
+        self.size = size
+        self.buffered = 0  # received, not yet written
+        self.accounts: set[Account] = set()
+
+    def account(self) -> Account:
+        account = Account(self)
+        self.accounts.add(account)
+        return account
+
+    @property
+    def free(self) -> int:
+        return self.size - self.buffered - sum(a.reserved for a in self.accounts)
+
+    @property
+    def idle_share(self) -> int:
+        return min(_IDLE_MOST, self.size // 2 // max(1, len(self.accounts)))
+
+    def release(self, size: int) -> None:
+        """*size* bytes have been written, or dropped."""
+        self.buffered -= size
+        for account in self.accounts:
+            account.wake()
+
+
+class Account:
+    """What one consumer has asked for and not yet got."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._changed = asyncio.Event()
+        self._oversized = False
+        self.reserved = 0  # bytes
+        self.waiting = 0  # messages
+
+    def grant(self, pending: int) -> Grant | None:
+        """The next pull to send, or None for now.
+
+        An idle consumer waits with one small pull; one with *pending* messages
+        gets a large one, and the next before that is used up.
+        """
+        if self._pool.free <= 0:
+            return None
+        if self._oversized:
+            return None if self.waiting else Grant(1, 0)
+        if not self.waiting and pending <= 0:
+            return Grant(_MESSAGES, self._pool.idle_share)
+        if self.waiting > _MESSAGES // 2 or (self.waiting and pending <= self.waiting):
+            return None
+        share = max(self._pool.idle_share, min(_BUSY_MOST, self._pool.free // 2))
+        return Grant(_MESSAGES, share)
+
+    def sent(self, grant: Grant) -> None:
+        self.waiting += grant.messages
+        self.reserved += grant.bytes
+
+    def received(self, size: int) -> None:
+        self._oversized = False
+        self.waiting = max(0, self.waiting - 1)
+        self.reserved = max(0, self.reserved - size) if self.waiting else 0
+        self._pool.buffered += size
+        if self.waiting <= _MESSAGES // 2:
+            self.wake()
+
+    def ended(self, messages: int, size: int, *, too_small: bool) -> None:
+        """A pull ended with so much of it unused (-1: the server does not say)."""
+        untouched = messages == _MESSAGES or messages < 0
+        self._oversized = too_small and untouched
+        self.waiting = max(0, self.waiting - messages) if messages >= 0 else 0
+        self.reserved = max(0, self.reserved - size) if self.waiting else 0
+        self.wake()
+
+    def wake(self) -> None:
+        self._changed.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Until something changed since the last call, or *seconds* have passed."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+        self._changed.clear()
+
+    def close(self) -> None:
+        self._pool.accounts.discard(self)

@@ -1,0 +1,117 @@
+"""Where a company begins when the destination has no checkpoint for it yet."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from eds_core.errors import ConfigError
+
+from .connection import STREAM, ApiError, Connection
+from .consumer import NOT_FOUND, company_filter, create_consumer, delete_consumer
+
+_WATCHED = 3.0  # seconds a durable is watched for signs of life
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Everything up to *sequence* is taken as being in the destination."""
+
+    sequence: int
+    why: str  # for the log
+    time: int = 0  # NATS time of the message there, nanoseconds; 0: not known
+
+
+async def first_position(
+    connection: Connection,
+    company: str,
+    durables: tuple[str, ...],
+    look_back: timedelta | None,
+) -> Position:
+    """Find where *company* begins.
+
+    The first of *durables* (an old Go server's) that exists decides; it is read,
+    never changed. Then *look_back*; then the end of the stream. Raises
+    ConfigError while the old server still runs.
+    """
+    for durable in durables:
+        if (info := await _durable(connection, durable)) is None:
+            continue
+        if _filters(info, company):
+            await _check_dead(connection, durable, info)
+            return await _after_durable(connection, company, durable, info)
+    if look_back is not None:
+        start = _start_time(datetime.now(UTC) - look_back)
+        return Position(await probe(connection, company, start), f"{look_back} ago")
+    return Position(await end_of_stream(connection, company), "the end of the stream")
+
+
+async def end_of_stream(connection: Connection, company: str) -> int:
+    """The stream's last sequence, of whatever company."""
+    return await probe(connection, company, {"deliver_policy": "new"})
+
+
+async def probe(connection: Connection, company: str, start: dict[str, object]) -> int:
+    """The sequence before the first that a consumer begun at *start* would get."""
+    name = f"eds-server-{company}-probe-{secrets.token_hex(4)}"
+    sequence = await create_consumer(connection, name, company_filter(company), start)
+    await delete_consumer(connection, name)
+    return sequence
+
+
+def _start_time(at: datetime) -> dict[str, object]:
+    return {"deliver_policy": "by_start_time", "opt_start_time": at.isoformat()}
+
+
+async def _durable(connection: Connection, name: str) -> dict[str, object] | None:
+    try:
+        return await connection.api(f"CONSUMER.INFO.{STREAM}.{name}", {})
+    except ApiError as error:
+        if error.code == NOT_FOUND:
+            return None
+        raise
+
+
+def _filters(info: Mapping[str, object], company: str) -> bool:
+    config = _part(info, "config")
+    subjects = cast(list[str], config.get("filter_subjects") or [])
+    return company_filter(company) in [*subjects, config.get("filter_subject")]
+
+
+async def _check_dead(
+    connection: Connection, name: str, before: Mapping[str, object]
+) -> None:
+    await asyncio.sleep(_WATCHED)
+    after = await _durable(connection, name) or {}
+    moved = _part(after, "delivered") != _part(before, "delivered")
+    if moved or after.get("num_waiting"):
+        raise ConfigError(
+            f"the old EDS server is still running: its consumer {name} is in use",
+            advice="stop it and start this server again; it goes on where the old "
+            "one stood",
+        )
+
+
+async def _after_durable(
+    connection: Connection, company: str, name: str, info: Mapping[str, object]
+) -> Position:
+    why = f"where the old server's consumer {name} stood"
+    if floor := int(cast(int, _part(info, "ack_floor").get("stream_seq", 0))):
+        return Position(floor, why)
+    config = _part(info, "config")
+    start: dict[str, object] = {
+        "deliver_policy": "by_start_time",
+        "opt_start_time": info.get("created"),
+    }
+    if config.get("deliver_policy") != "new":
+        kept = ("deliver_policy", "opt_start_time", "opt_start_seq")
+        start = {name: config[name] for name in kept if name in config}
+    return Position(await probe(connection, company, start), why)
+
+
+def _part(info: Mapping[str, object], name: str) -> Mapping[str, object]:
+    return cast(Mapping[str, object], info.get(name) or {})

@@ -1,0 +1,78 @@
+"""URLs as users write them: shown without secrets, read by parameter. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import unquote_plus
+
+_MASK = "***"
+_SECRET = re.compile("pass|pwd|token|secret|key|credential", re.IGNORECASE)
+_PARAMETER = re.compile(r"(^|[?&;\s])([^=?&;\s]+)=('[^']*'|[^&;#\s]*)")
+#: Without user and password: nothing, a host, hosts with ports, a socket's path.
+_HOSTS = re.compile(r"[\w.,\-%]*(:\d+[\w.,:\-]*)?|[\w.\-%]*\[[\w:.%]*\](:\d+)?")
+
+
+def redact(url: str) -> str:
+    """Return *url* with its password and its secret parameters masked.
+
+    Never raises: of a malformed URL it masks rather more than less.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return _without_secret_parameters(_without_password(url))
+    return f"{scheme}://{_without_secret_parameters(_without_password(rest))}"
+
+
+def _without_password(rest: str) -> str:
+    """Mask what lies between the first colon and the last @.
+
+    A password that nobody percent-encoded may hold any of ``@/?#``.
+    """
+    before, _, _ = rest.partition("?")
+    if "@" not in before and _HOSTS.fullmatch(before.partition("/")[0]):
+        return rest  # what @ there is, is a parameter's
+    user, at, place = rest.rpartition("@")
+    name, colon, _ = user.partition(":")
+    return f"{name}{colon}{_MASK if colon else ''}{at}{place}"
+
+
+def _without_secret_parameters(rest: str) -> str:
+    return _PARAMETER.sub(_masked, rest)
+
+
+def _masked(match: re.Match[str]) -> str:
+    start, name, _ = match.groups()
+    if _SECRET.search(unquote_plus(name)):
+        return f"{start}{name}={_MASK}"
+    return match[0]
+
+
+def parameters(url: str) -> dict[str, str]:
+    """Return the query parameters of *url*, decoded; of equal names the last."""
+    return dict(_pairs(_query(url)))
+
+
+def without_parameters(url: str, names: Iterable[str]) -> str:
+    """Return *url* without the query parameters *names*, the rest as it was."""
+    unwanted = set(names)
+    kept = [part for part in _parts(_query(url)) if _pair(part)[0] not in unwanted]
+    place, _, _ = url.partition("?")
+    return f"{place}?{'&'.join(kept)}" if kept else place
+
+
+def _query(url: str) -> str:
+    return url.partition("?")[2]
+
+
+def _parts(query: str) -> list[str]:
+    return [part for part in query.split("&") if part]
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    return [_pair(part) for part in _parts(query)]
+
+
+def _pair(part: str) -> tuple[str, str]:
+    name, _, value = part.partition("=")
+    return unquote_plus(name), unquote_plus(value)

@@ -1,0 +1,182 @@
+"""One transaction's worth of changes, made from entries. Pure.
+
+Work can be narrowed and made again: without an event that proved bad, without a
+company that was lost, without a table that is parked. What was coalesced away by
+a bad event so comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from .batch import Batch, Run
+from .errors import DecodeError, EdsError, RejectedError
+from .event import ChangeEvent, Key, Message, Row
+from .intake import Entry
+from .ledger import Move, Parked, Quarantined
+from .schema import TableSchema
+
+Change = tuple[ChangeEvent, TableSchema]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be written, and the steps of the checkpoints that go with it."""
+
+    changes: Sequence[Change]
+    moves: Mapping[str, Move]
+    quarantine: Mapping[str, Quarantined] = field(default_factory=dict)
+    parked: Sequence[Parked] = ()  # rows of the ledger to be written
+    unparked: Sequence[tuple[str, str]] = ()  # (table, company) caught up
+    replayed: Sequence[str] = ()  # quarantine entries that this work settles
+
+    def without_company(self, company: str) -> Work:
+        return replace(
+            self,
+            changes=[c for c in self.changes if c[0].message.company != company],
+            moves={k: v for k, v in self.moves.items() if k != company},
+            quarantine={
+                k: v for k, v in self.quarantine.items() if v.company != company
+            },
+            parked=[p for p in self.parked if p.company != company],
+            unparked=[u for u in self.unparked if u[1] != company],
+        )
+
+    def without_table(self, table: str, error: EdsError) -> Work:
+        """Park *table* at the first of its events, per company."""
+        first: dict[str, int] = {}
+        for event, _ in self.changes:
+            if event.table == table:
+                sequence = event.message.sequence
+                company = event.message.company
+                first[company] = min(sequence, first.get(company, sequence))
+        parked = [
+            Parked(table, company, sequence, str(error), error.advice)
+            for company, sequence in sorted(first.items())
+        ]
+        return replace(
+            self,
+            changes=[c for c in self.changes if c[0].table != table],
+            parked=[*(p for p in self.parked if p.table != table), *parked],
+            unparked=[u for u in self.unparked if u[0] != table],
+        )
+
+    def without_events(self, bad: Mapping[int, EdsError]) -> Work:
+        """Put the events with these sequences into quarantine."""
+        entries = {
+            (q := quarantined(event.message, error, event)).id: q
+            for event, _ in self.changes
+            if (error := bad.get(event.message.sequence)) is not None
+        }
+        return replace(
+            self,
+            changes=[c for c in self.changes if c[0].message.sequence not in bad],
+            quarantine={**self.quarantine, **entries},
+            replayed=[i for i in self.replayed if i not in entries],
+        )
+
+
+def quarantined(
+    message: Message, error: EdsError, event: ChangeEvent | None = None
+) -> Quarantined:
+    """The quarantine's entry for *message*: what, why, and what to do."""
+    return Quarantined(
+        id=str(message.sequence),
+        company=message.company,
+        table=event.table if event else message.table,
+        event_id=event.id if event else message.id,
+        message=message,
+        reason=str(error),
+        advice=error.advice,
+    )
+
+
+def make_work(
+    entries: Iterable[Entry],
+    moves: Mapping[str, Move],
+    skip: Iterable[tuple[str, str]] = (),
+) -> Work:
+    """Sort *entries* into changes and quarantine; pass over (table, company)s."""
+    skipped = frozenset(skip)
+    changes: list[Change] = []
+    bad: dict[str, Quarantined] = {}
+    for entry in entries:
+        event, message = entry.event, entry.message
+        if event and skipped and (event.table, message.company) in skipped:
+            continue
+        if entry.error is not None:
+            bad[str(message.sequence)] = quarantined(message, entry.error, event)
+        elif event is not None and entry.schema is not None:
+            changes.append((event, entry.schema))
+    return Work(changes, moves, bad)
+
+
+def coalesce(work: Work) -> tuple[Work, Batch]:
+    """Reduce *work* to the last word per key, and quarantine what cannot be.
+
+    An event whose key does not fit its table, or does not agree with its own row,
+    is left out and the rest is made again.
+    """
+    while True:
+        batch, bad = Batch(), dict[int, EdsError]()
+        for event, table in work.changes:
+            try:
+                batch.add(event, table)
+            except DecodeError as error:
+                bad[event.message.sequence] = error
+        for runs in batch.runs.values():
+            for run in runs:
+                bad.update(disagreeing(run))
+        if not bad:
+            return work, batch
+        work = work.without_events(bad)
+
+
+def disagreeing(run: Run) -> dict[int, EdsError]:
+    """Rows whose own key columns say something else than the event's key."""
+    rows = run.upserts
+    reader = KeyReader(run.table)
+    bad: dict[int, EdsError] = {}
+    for row in rows:
+        if (error := reader.check(row)) is not None:
+            bad[run.event(row.key).message.sequence] = error
+    return bad
+
+
+class KeyReader:
+    """Reads just the key columns out of rows of one table."""
+
+    def __init__(self, table: TableSchema) -> None:
+        self._table = table
+        names = [f"k{index}" for index in range(len(table.key))]
+        struct = msgspec.defstruct(
+            "Key",
+            [(name, object, None) for name in names],
+            rename=dict(zip(names, table.key, strict=True)),
+            gc=False,
+        )
+        self._decoder = msgspec.json.Decoder(struct)
+        self._names = names
+
+    def check(self, row: Row) -> EdsError | None:
+        """Say what is wrong with the row's key, or None."""
+        try:
+            decoded = self._decoder.decode(row.after)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return RejectedError(f"the row is not valid JSON: {error}")
+        found = tuple(_text(getattr(decoded, name)) for name in self._names)
+        return None if found == row.key else self._differs(row.key, found)
+
+    def _differs(self, key: Key, found: tuple[str | None, ...]) -> EdsError:
+        columns = ", ".join(self._table.key)
+        return DecodeError(
+            f"the event's key {list(key)} and its row's {columns} "
+            f"{list(found)} do not agree"
+        )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) or value is None else str(value)

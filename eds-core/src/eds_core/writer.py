@@ -1,0 +1,239 @@
+"""Writes work into one destination: migrate, then rows and checkpoint together.
+
+Synchronous, and used from one thread. What one row or one table gets wrong stops
+only itself; everything else that goes wrong is raised and nothing was written.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from .batch import Batch, Run
+from .destination import Destination
+from .errors import DestinationError, EdsError, RejectedError, TableError
+from .event import Row, VersionedKey
+from .freshness import Freshness
+from .isolation import ALIKE, Isolation
+from .repair import repair
+from .schema import TableSchema
+from .work import Work, coalesce
+
+log = logging.getLogger("eds.writer")
+
+T = TypeVar("T", Row, VersionedKey)
+
+
+@dataclass(slots=True)
+class Written:
+    """What a transaction did, in the end."""
+
+    work: Work  # as it was written, narrowed
+    seconds: float = 0.0
+    rows: dict[str, int] = field(default_factory=dict)  # changed, by table
+
+
+class _TableFailedError(Exception):
+    """A verb failed for one table."""
+
+    def __init__(self, table: str, error: DestinationError) -> None:
+        super().__init__(str(error))
+        self.table = table
+        self.error = error
+
+
+class _BadEventsError(Exception):
+    """Events, by sequence, that must go into quarantine before the rest is tried."""
+
+    def __init__(self, events: dict[int, EdsError]) -> None:
+        super().__init__(f"{len(events)} bad events")
+        self.events = events
+
+
+class Writer:
+    """The one writer of a destination."""
+
+    def __init__(self, destination: Destination) -> None:
+        self.freshness = Freshness()
+        self._destination = destination
+        self._prepared: dict[str, TableSchema] = {}
+        self._alike: dict[str, int] = {}  # rejections in a row, by table
+
+    def forget(self) -> None:
+        """Compare every table with the destination again before its next write."""
+        self._prepared.clear()
+
+    def write(self, work: Work) -> Written:
+        """Commit *work*, narrowed by what proves bad.
+
+        Raises TransientError, TakenOver, PositionMoved or FatalError; then nothing
+        was written, or (unknown) all of it, and the same work may be tried again.
+        """
+        careful: set[str] = set()
+        looked_at: set[str] = set()
+        while True:
+            work, batch = coalesce(work)
+            try:
+                self._prepare(batch)
+                return self._commit(work, batch, careful)
+            except _BadEventsError as bad:
+                work = work.without_events(bad.events)
+            except _TableFailedError as failed:
+                if isinstance(failed.error, RejectedError):
+                    careful.add(failed.table)
+                elif failed.table in looked_at:
+                    work = self._park(work, failed)
+                else:  # a user may have changed the table: compare it again
+                    looked_at.add(failed.table)
+                    self._prepared.pop(failed.table, None)
+
+    def _park(self, work: Work, failed: _TableFailedError) -> Work:
+        log.error(
+            "table %s is parked, the others go on: %s. %s Then: eds resume %s",
+            failed.table,
+            failed.error,
+            failed.error.advice,
+            failed.table,
+        )
+        self._alike.pop(failed.table, None)
+        return work.without_table(failed.table, failed.error)
+
+    def _prepare(self, batch: Batch) -> None:
+        """Migrate what is not known to fit, outside of the transaction."""
+        for name, runs in batch.runs.items():
+            for run in runs:
+                if self._prepared.get(name) is not run.table:
+                    self._migrate(run.table)
+
+    def _migrate(self, table: TableSchema) -> None:
+        try:
+            change = self._destination.prepare(table)
+        except (TableError, RejectedError) as error:
+            reason = TableError(str(error), table=table.name, advice=error.advice)
+            raise _TableFailedError(table.name, reason) from error
+        if change is not None:
+            log.info("%s", change)
+        self._prepared[table.name] = table
+
+    def _commit(self, work: Work, batch: Batch, careful: set[str]) -> Written:
+        started = time.perf_counter()
+        written = Written(work)
+        bad: dict[int, EdsError] = {}
+        with self._destination.transaction():
+            moves = [work.moves[company] for company in sorted(work.moves)]
+            self._destination.ledger.advance(moves)
+            for name, runs in batch.runs.items():
+                for run in runs:
+                    bad.update(self._apply(run, written, careful=name in careful))
+            if bad:
+                raise _BadEventsError(bad)
+            self._keep_books(work)
+        self.freshness.committed()
+        for name in batch.runs.keys() - careful:
+            self._alike.pop(name, None)
+        written.seconds = time.perf_counter() - started
+        return written
+
+    def _apply(
+        self, run: Run, written: Written, *, careful: bool
+    ) -> dict[int, EdsError]:
+        """Write one run; return the events that the destination rejects."""
+        destination, name = self._destination, run.table.name
+        verb = self._carefully if careful else self._plainly
+        bad: dict[int, EdsError] = {}
+        try:
+            changed = verb(run, run.deletes, destination.delete, _as_it_is, bad)
+            changed += verb(run, run.upserts, destination.upsert, _mender(run), bad)
+        except (TableError, RejectedError) as error:
+            raise _TableFailedError(name, error) from error
+        written.rows[name] = written.rows.get(name, 0) + changed
+        return bad
+
+    def _plainly(
+        self,
+        run: Run,
+        items: list[T],
+        verb: Callable[[TableSchema, Sequence[T]], int],
+        _mend: Callable[[T], T | None],
+        _bad: dict[int, EdsError],
+    ) -> int:
+        most = self._destination.capabilities.max_rows
+        return sum(
+            verb(run.table, items[start : start + most])
+            for start in range(0, len(items), most)
+        )
+
+    def _carefully(
+        self,
+        run: Run,
+        items: list[T],
+        verb: Callable[[TableSchema, Sequence[T]], int],
+        mend: Callable[[T], T | None],
+        bad: dict[int, EdsError],
+    ) -> int:
+        if not items:
+            return 0
+        isolation = Isolation[T](
+            lambda some: verb(run.table, some), self._destination.savepoint, mend
+        )
+        isolation.run(items, lambda item: run.event(item.key).message.sequence)
+        if isolation.mended:
+            log.warning("%s: %d values replaced", run.table.name, isolation.mended)
+        for item, error in isolation.rejected:
+            bad[run.event(item.key).message.sequence] = error
+        self._count_alike(run.table.name, isolation)
+        return isolation.changed
+
+    def _count_alike(self, table: str, isolation: Isolation[T]) -> None:
+        """Tell a table at fault from bad rows when they come one by one."""
+        if isolation.taken or not isolation.rejected:
+            self._alike.pop(table, None)
+            return
+        count = self._alike.get(table, 0) + len(isolation.rejected)
+        self._alike[table] = count
+        error = isolation.rejected[0][1]
+        if count >= ALIKE:
+            raise TableError(
+                f"{count} rows in a row were rejected, not one was taken: {error}",
+                table=table,
+                advice=error.advice,
+            )
+
+    def _keep_books(self, work: Work) -> None:
+        """What the ledger must hold in the same transaction."""
+        ledger = self._destination.ledger
+        if work.quarantine:
+            ledger.quarantine(list(work.quarantine.values()))
+        if work.replayed:
+            ledger.drop_quarantined(work.replayed)
+        if work.parked:
+            ledger.park(work.parked)
+        for table, company in work.unparked:
+            ledger.unpark(table, company)
+        if statuses := self.freshness.due(work):
+            ledger.report(statuses)
+
+    def report(self) -> None:
+        """Write freshness that no transaction has carried yet."""
+        if statuses := self.freshness.left():
+            with self._destination.transaction():
+                self._destination.ledger.report(statuses)
+            self.freshness.committed()
+
+
+def _as_it_is(_item: VersionedKey) -> None:
+    """There is nothing to mend in a key."""
+
+
+def _mender(run: Run) -> Callable[[Row], Row | None]:
+    def mend(row: Row) -> Row | None:
+        mended = repair(row, run.table)
+        if mended is None:
+            return None
+        log.warning("%s %s: %s", run.table.name, list(row.key), "; ".join(mended[1]))
+        return mended[0]
+
+    return mend

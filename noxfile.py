@@ -1,0 +1,105 @@
+"""The project's chores. Each session makes its own environment with uv."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+DISTRIBUTIONS = ("eds-core", "eds-driver-postgres")
+SOURCES = os.pathsep.join(str(ROOT / name / "src") for name in DISTRIBUTIONS)
+
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["tests"]
+nox.options.error_on_missing_interpreters = True
+
+# A missing interpreter is the user's to install, not ours to download.
+os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; what follows ``--`` goes to pytest."""
+    sync(session, "--group", "tests")
+    session.run("pytest", *session.posargs)
+    if "CI" in os.environ:
+        # pytest's summary shall be the last line of the log; errors still show.
+        logging.getLogger("nox").setLevel(logging.WARNING)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of everything that is published."""
+    sync(session, "--group", "types")
+    session.run("mypy", "--strict", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, format and the direction of imports."""
+    sync(session, "--only-group", "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports", "--no-logo", env={"PYTHONPATH": SOURCES})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a broken reference is an error."""
+    sync(session, "--group", "docs")
+    out = ROOT / "docs" / "_build" / "html"
+    session.run("sphinx-build", "-n", "-W", "-q", "docs", str(out), *session.posargs)
+
+
+@nox.session(reuse_venv=False)
+def wheels(session: nox.Session) -> None:
+    """Install what would be published, and see that every driver is found."""
+    out = Path(session.create_tmp()).resolve() / "dist"
+    session.run_install("uv", "build", "-q", "--all-packages", "--clear", "-o", out)
+    session.install(*map(str, sorted(out.glob("*.whl"))))
+    session.run("eds", "--help", silent=True)
+    listed = str(session.run("eds", "drivers", silent=True))
+    missing = sorted(schemes() - set(re.findall(r"[\w.+-]+", listed)))
+    if missing:
+        session.error(f"`eds drivers` does not list {', '.join(missing)}:\n{listed}")
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run the core's and the drivers' tests on the oldest versions allowed."""
+    paths = [f"./{name}" for name in DISTRIBUTIONS]
+    paths[0] += "[demo]"
+    editable = [part for path in paths for part in ("-e", path)]
+    oldest = ["--resolution", "lowest-direct", "--group", "tests"]
+    session.install(*oldest, *editable)
+    session.run("pytest", *(session.posargs or ["tests/core", "tests/drivers"]))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure; what follows ``--`` goes to the benchmarks."""
+    sync(session, "--group", "tests")
+    session.run("python", "-m", "bench", *session.posargs)
+
+
+def sync(session: nox.Session, *groups: str) -> None:
+    """Make the session's environment what the lock file says."""
+    place = session.virtualenv.location
+    command = ["uv", "sync", "-q", "--locked", "--no-default-groups", *groups]
+    environment = {"UV_PROJECT_ENVIRONMENT": place}
+    session.run_install(*command, f"--python={place}", env=environment)
+
+
+def schemes() -> set[str]:
+    """The URL schemes that the workspace's distributions promise."""
+    found: set[str] = set()
+    for name in DISTRIBUTIONS:
+        project = tomllib.loads((ROOT / name / "pyproject.toml").read_text())["project"]
+        found |= project["entry-points"]["eds.drivers"].keys()
+    return found

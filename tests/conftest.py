@@ -1,0 +1,55 @@
+"""What every test may ask for. Servers are in ``servers``, and start once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import servers
+
+pytest_plugins = ["pytester", "required"]
+
+settings.register_profile("dev", settings.get_profile("default"))
+settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ci" if "CI" in os.environ else "dev")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[servers.PostgresServer]:
+    """A PostgreSQL server for the whole run; each test makes its own database."""
+    with servers.postgres() as server:
+        if server is None:
+            pytest.skip(servers.NO_POSTGRES)
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: servers.PostgresServer) -> str:
+    """The URL of an empty PostgreSQL database."""
+    postgres.start()
+    return postgres.new_database()
+
+
+@pytest.fixture
+def own_postgres(postgres: servers.PostgresServer) -> servers.OwnPostgres:
+    """The same server, for tests that stop it or look at its files."""
+    if not isinstance(postgres, servers.OwnPostgres):
+        pytest.skip("the PostgreSQL server that was given is not ours to stop")
+    postgres.start()
+    return postgres
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'shop.db'}"
