@@ -80,6 +80,10 @@ class Driver(ABC):
         None for a type that this driver would not have chosen.
         """
 
+    def count(self, table: str) -> int:
+        """How many rows *table* has; 0 when there is none. For people, not for EDS."""
+        raise NotImplementedError(f"{self.title} cannot count the rows of {table}")
+
     @abstractmethod
     @hookspec(firstresult=True)
     def migrate(self, change: SchemaChange) -> int:

@@ -77,7 +77,7 @@ _TAKE_A_VALUE = {
 )
 @click.version_option(version("eds-core"), prog_name="eds")
 def main() -> None:
-    """Stream a shop's Shopmonkey data into its own database.
+    r"""Stream a shop's Shopmonkey data into its own database.
 
     \b
     eds --creds shop.creds postgresql://user:password@host/database

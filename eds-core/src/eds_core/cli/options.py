@@ -26,7 +26,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
 _PREFIX = re.compile(r"[A-Za-z0-9_-]{0,64}")
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[timedelta]):
     """A duration as ``1h45m`` or ``90s``, at most *most*."""
 
     name = "duration"
@@ -49,7 +49,7 @@ class Duration(click.ParamType):
         return found
 
 
-class Prefix(click.ParamType):
+class Prefix(click.ParamType[str]):
     """What may stand in front of a consumer's name."""
 
     name = "prefix"

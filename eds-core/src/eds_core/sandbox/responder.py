@@ -18,6 +18,7 @@ from eds_core.sandbox.model import Model
 EVERY_TABLE = "*"
 PING = "schema._"
 PING_SECONDS = 0.25
+PAUSE_SECONDS = 0.02
 READY_SECONDS = 60.0
 
 
@@ -82,7 +83,7 @@ class SchemaResponder:
         """
         async with asyncio.timeout(READY_SECONDS):
             while not await self._reached():
-                await asyncio.sleep(PING_SECONDS / 10)
+                pass
 
     def reply(self, subject: str) -> dict[str, object]:
         """Return the reply to a request on *subject*."""
@@ -95,6 +96,7 @@ class SchemaResponder:
         try:
             await self._client.request(PING, timeout=PING_SECONDS)
         except (NatsError, OSError):
+            await asyncio.sleep(PAUSE_SECONDS)
             return False
         return True
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+import time
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
@@ -33,6 +41,10 @@ class Sandbox:
 
     Everything is real but the shop. The server may be stopped, killed and
     started at any time (`sandbox.server`); publishing waits until it is back.
+
+    A directory can be used again: keys and stream are kept. The shop begins anew
+    then, so take another *seed*: of equal seeds the events have equal ids, and
+    the stream drops them as duplicates.
     """
 
     def __init__(
@@ -44,12 +56,13 @@ class Sandbox:
         seed: int = 1,
         stream_config: Mapping[str, object] | None = None,
         executable: str | None = None,
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self.directory = directory
         self.companies = tuple(companies)
         self.models = load_models()
         self.server = NatsServer(directory / "nats", tls=tls, executable=executable)
-        self.shop = Shop(seed, self.companies, self.models)
+        self.shop = Shop(seed, self.companies, self.models, clock=clock)
         self.published: list[ShopEvent] = []
         self._encodings = Random(seed)  # noqa: S311 - repeatable is the point
         self._stream_config = dict(stream_config or {})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ _SECOND = 1_000_000_000
 _SKEW = 60 * _SECOND  # clocks of a cluster's servers may differ by so much
 _INACTIVE = 300 * _SECOND  # the server forgets the consumer after that
 NOT_FOUND = 10014
+_ENDS_CONSUMER = re.compile("deleted|leadership|shutdown|push", re.IGNORECASE)
 _ACK_TOKENS = 9  # $JS.ACK, stream, consumer, delivered, sequence, ...
 
 
@@ -171,6 +173,11 @@ class Consumer:
         except TransientError as error:  # it goes by itself, see _INACTIVE
             log.debug("consumer %s not removed: %s", self.name, error)
 
+    @property
+    def delivered(self) -> int:
+        """How many messages this incarnation has handed on."""
+        return self._delivered
+
     def abandon(self) -> None:
         """Hand on nothing more, from this moment."""
         self._lose("left")
@@ -254,7 +261,7 @@ class Consumer:
             return
         self._connection.trace("rx", message.subject, repr(headers).encode())
         description = headers.get("Description", "").strip()
-        if status in ("404", "408") or "MaxBytes" in description:
+        if status in ("404", "408", "409") and not _ENDS_CONSUMER.search(description):
             self._account.ended(
                 int(headers.get("Nats-Pending-Messages", -1)),
                 int(headers.get("Nats-Pending-Bytes", 0)),

@@ -172,6 +172,8 @@ class Feed:
             await consumer.stop()
         if consumer.error is not None:
             raise consumer.error
+        if consumer.delivered:
+            backoff.reset()
         if not connection.lost.is_set():
             log.warning("consumer %s made anew: %s", consumer.name, consumer.reason)
             await backoff.wait()

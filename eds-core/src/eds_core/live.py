@@ -1,0 +1,58 @@
+"""The live view: how fast, how fresh, how many rows, as one screen of text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from .demo import Pulse
+
+_TABLES_SHOWN = 24
+
+
+def milliseconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1000:.1f} ms"
+
+
+def view(pulse: Pulse, where: str) -> RenderableType:
+    """One frame."""
+    return Panel(
+        Group(_figures(pulse), Text(), _tables(pulse)),
+        title="EDS",
+        subtitle=Text(where),
+        border_style="cyan",
+    )
+
+
+def _figures(pulse: Pulse) -> RenderableType:
+    figures = Table.grid(padding=(0, 3))
+    for _ in range(6):
+        figures.add_column(justify="right")
+    names = ("events", "events/s", "latency p50", "p99", "behind", "quarantined")
+    figures.add_row(*(Text(name, style="dim") for name in names))
+    figures.add_row(
+        Text(f"{pulse.events:,}", style="bold"),
+        Text(f"{pulse.rate:,.0f}", style="bold green"),
+        milliseconds(pulse.latency(0.5)),
+        milliseconds(pulse.latency(0.99)),
+        f"{pulse.pending:,}",
+        Text(str(pulse.quarantined), style="red" if pulse.quarantined else ""),
+    )
+    return figures
+
+
+def _tables(pulse: Pulse) -> RenderableType:
+    """The tables with most changes, and how many there are besides."""
+    busiest = pulse.rows.most_common(_TABLES_SHOWN)
+    cells: list[RenderableType] = [
+        Text.assemble((f"{count:>6,} ", "bold"), table) for table, count in busiest
+    ]
+    if (more := len(pulse.rows) - len(busiest)) > 0:
+        cells.append(Text(f"       and {more} more tables", style="dim"))
+    return Columns(cells, equal=True, expand=True)

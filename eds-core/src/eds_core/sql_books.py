@@ -1,0 +1,224 @@
+"""The ``_eds_`` tables, and their rows as a person can read them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    LargeBinary,
+    MetaData,
+    Row,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeEngine
+
+from .event import Message
+from .ledger import Checkpoint, Parked, Quarantined, Role, TableStatus
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = 1_000_000_000
+
+
+class Books:
+    """The tables, in the types that a dialect prefers.
+
+    *name* is compared byte by byte and short enough for an index, as is *key*.
+    """
+
+    def __init__(
+        self,
+        name: TypeEngine[Any] | None = None,
+        key: TypeEngine[Any] | None = None,
+        version: TypeEngine[Any] | None = None,
+    ) -> None:
+        self._name = name or String(255)
+        self._metadata = MetaData()
+        self.checkpoint = self._checkpoint()
+        self.tombstone = self._table(
+            "_eds_tombstone",
+            self._key("table_name"),
+            Column("key", key or String(400), primary_key=True),
+            Column("version", version or String(40), nullable=False),
+        )
+        self.quarantine = self._quarantine()
+        self.parked = self._parked()
+        self.status = self._status()
+
+    @property
+    def all(self) -> tuple[Table, ...]:
+        return tuple(self._metadata.tables.values())
+
+    def _checkpoint(self) -> Table:
+        return self._table(
+            "_eds_checkpoint",
+            self._key("company"),
+            Column("seq", BigInteger, nullable=False),
+            Column("time", self._name),
+            *_texts("account", "stream", "prefix"),
+            Column("epoch", BigInteger, nullable=False),
+            *_texts("owner", "role"),
+            Column("updated", self._name),
+        )
+
+    def _quarantine(self) -> Table:
+        return self._table(
+            "_eds_quarantine",
+            self._key("id"),
+            *_texts("company", "table_name", "event_id", "state"),
+            *_texts("reason", "advice", "at", "subject"),
+            Column("seq", BigInteger, nullable=False),
+            Column("time", self._name),
+            Column("headers", Text),
+            Column("payload", LargeBinary),
+        )
+
+    def _parked(self) -> Table:
+        return self._table(
+            "_eds_parked",
+            self._key("table_name"),
+            self._key("company"),
+            Column("seq", BigInteger, nullable=False),
+            *_texts("reason", "advice"),
+            Column("resume", SmallInteger, nullable=False),
+        )
+
+    def _status(self) -> Table:
+        return self._table(
+            "_eds_status",
+            self._key("table_name"),
+            self._key("company"),
+            *_texts("state", "reason"),
+            Column("last_event", self._name),
+            Column("lag", Float(53)),
+            Column("rows_written", BigInteger, nullable=False),
+            Column("updated", self._name),
+        )
+
+    def _table(self, name: str, *columns: Column[Any]) -> Table:
+        return Table(name, self._metadata, *columns)
+
+    def _key(self, name: str) -> Column[Any]:
+        return Column(name, self._name, primary_key=True)
+
+
+def _texts(*names: str) -> list[Column[Any]]:
+    return [Column(name, Text) for name in names]
+
+
+def as_text(nanoseconds: int) -> str:
+    """ISO 8601 in UTC, with every digit."""
+    seconds, rest = divmod(nanoseconds, _SECOND)
+    moment = _BEGINNING + timedelta(seconds=seconds)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
+def as_nanoseconds(text: str | None) -> int:
+    """The reverse of ``as_text``; what is no such text is the beginning of time."""
+    whole, _, rest = (text or "").rstrip("Z").partition(".")
+    try:
+        seconds = datetime.fromisoformat(f"{whole}+00:00") - _BEGINNING
+        return int(seconds.total_seconds()) * _SECOND + int(f"{rest:0<9}"[:9])
+    except ValueError:
+        return 0
+
+
+def now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def storable(text: str) -> str:
+    """*text* without what some database cannot hold: NUL and lone surrogates."""
+    whole = text.encode("utf-8", "backslashreplace").decode()
+    return whole.replace("\0", "\\u0000")
+
+
+def checkpoint_of(row: Row[Any]) -> Checkpoint:
+    return Checkpoint(
+        row.company,
+        row.seq,
+        as_nanoseconds(row.time),
+        row.account or "",
+        row.stream or "",
+        row.prefix or "",
+        row.epoch,
+        row.owner or "",
+        cast(Role, row.role or "server"),
+    )
+
+
+def quarantine_row(entry: Quarantined) -> dict[str, object]:
+    message = entry.message
+    return {
+        "id": entry.id,
+        "company": storable(entry.company),
+        "table_name": storable(entry.table),
+        "event_id": storable(entry.event_id),
+        "state": entry.state,
+        "reason": storable(entry.reason),
+        "advice": storable(entry.advice),
+        "at": entry.at or now(),
+        "subject": storable(message.subject),
+        "seq": message.sequence,
+        "time": as_text(message.time),
+        "headers": json.dumps(dict(message.headers)),
+        "payload": message.data,
+    }
+
+
+def quarantined_of(row: Row[Any]) -> Quarantined:
+    headers = json.loads(row.headers or "{}")
+    time = as_nanoseconds(row.time)
+    return Quarantined(
+        row.id,
+        row.company or "",
+        row.table_name or "",
+        row.event_id or "",
+        Message(row.subject, bytes(row.payload), row.seq, time, headers),
+        row.reason or "",
+        row.advice or "",
+        row.state,
+        row.at or "",
+    )
+
+
+def status_row(status: TableStatus) -> dict[str, object]:
+    row: dict[str, object] = {
+        "state": status.state,
+        "reason": storable(status.reason),
+        "updated": status.updated or now(),
+    }
+    if status.last_event:  # else only the state is told
+        row |= {"last_event": as_text(status.last_event), "lag": status.lag}
+    return row
+
+
+def status_of(row: Row[Any]) -> TableStatus:
+    return TableStatus(
+        row.table_name,
+        row.company,
+        row.state or "ok",
+        row.reason or "",
+        as_nanoseconds(row.last_event),
+        row.lag or 0.0,
+        row.rows_written,
+        row.updated or "",
+    )
+
+
+def parked_of(row: Row[Any]) -> Parked:
+    return Parked(
+        row.table_name,
+        row.company,
+        row.seq,
+        row.reason or "",
+        row.advice or "",
+        bool(row.resume),
+    )

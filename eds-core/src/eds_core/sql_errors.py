@@ -1,0 +1,137 @@
+"""What a database's error means: by SQLSTATE, and without any value in its text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .errors import (
+    ConfigError,
+    DestinationError,
+    FatalError,
+    RejectedError,
+    TableError,
+    TransientError,
+)
+
+LOST = "08006"  # the connection is gone
+UNKNOWN = "HY000"
+
+Answers = Mapping[str, type[DestinationError]]
+
+#: By SQLSTATE or the beginning of one; the longest that fits decides.
+ANSWERS: Answers = {
+    "08": TransientError,  # connection
+    "0A": TableError,  # not supported: a view, a rule, a foreign table
+    "21": RejectedError,  # two keys that the database holds for one
+    "22": RejectedError,  # a value does not fit
+    "23": TableError,  # a constraint that is not ours
+    "23505": RejectedError,  # a user's own unique index
+    "23P01": RejectedError,  # a user's own exclusion constraint
+    "25": TransientError,  # read-only after a failover, idle for too long
+    "28": FatalError,  # login
+    "2B": TableError,  # something of the user's depends on it
+    "3D": FatalError,  # no such database
+    "3F": FatalError,  # no such schema
+    "40": TransientError,  # serialization, deadlock
+    "42": TableError,  # no such table or column, no privilege
+    "44": TableError,  # a view's check option
+    "53": TransientError,  # disk full, memory, too many connections
+    "54": TableError,  # too many columns
+    "54000": RejectedError,  # a key too long for an index
+    "55": TransientError,  # locked, in use
+    "57": TransientError,  # cancelled, shutting down, starting up
+    "58": TransientError,  # the database's disk
+    "HYT": TransientError,  # ODBC: timeouts
+    "P0": RejectedError,  # a user's own trigger
+}
+
+_RESUME = "then `eds resume TABLE` goes on with it"
+_ADVICE: Mapping[str, str] = {
+    "0A": f"write into a plain table; {_RESUME}",
+    "22": "look at the row in the quarantine; the column may be too narrow",
+    "23505": "drop the unique index that was added, or mend the rows it is about",
+    "23": f"drop the constraint that was added to the table; {_RESUME}",
+    "25": "let the destination's URL name the primary server",
+    "28": "check the user and the password in the destination's URL",
+    "2B": f"drop what depends on the column, and make it anew later; {_RESUME}",
+    "3D": "create the database, or correct its name in the destination's URL",
+    "3F": "create the schema, or correct it in the destination's URL",
+    "42501": f"grant EDS's user the privilege; {_RESUME}",
+    "42P01": f"the table was dropped or renamed; {_RESUME}: it is made again",
+    "42703": f"a column was dropped or renamed; {_RESUME}: it is added again",
+    "42P10": f"give the table its primary key again; {_RESUME}",
+    "53100": "make room on the database's disk",
+    "53300": "raise the database's limit of connections, or close some",
+    "54000": "keys as long as this one cannot be indexed",
+    "55": "something else holds a lock on the table",
+    "57P01": "the database is being shut down",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a database said, reduced to what may be shown to anybody."""
+
+    code: str  # SQLSTATE
+    text: str  # its first sentence, without values
+    names: str = ""  # the constraint or column that it names
+    table: str = ""
+
+    @property
+    def signature(self) -> str:
+        """Equal for errors of one kind. A user's trigger may say anything."""
+        if self.code.startswith("P0"):
+            return self.code
+        return f"{self.code} {self.names or self.text}"
+
+
+def look_up(code: str, found_in: Mapping[str, object]) -> str | None:
+    """Return the longest beginning of *code* that is a key of *found_in*."""
+    beginnings = (code[:length] for length in range(len(code), 1, -1))
+    return next((some for some in beginnings if some in found_in), None)
+
+
+def decide(fault: Fault, answers: Answers) -> DestinationError:
+    """Say what the pipeline shall do about *fault*."""
+    found = look_up(fault.code, answers)
+    answer = answers[found] if found else FatalError
+    advice = _ADVICE.get(look_up(fault.code, _ADVICE) or "", "")
+    text = f"{fault.text} ({fault.code})"
+    if answer is TableError:
+        return TableError(text, table=fault.table, advice=advice)
+    if answer is RejectedError:
+        return RejectedError(text, advice=advice, signature=fault.signature)
+    return answer(text, advice=advice)
+
+
+def while_opening(
+    fault: Fault, answers: Answers, place: str
+) -> ConfigError | TransientError:
+    """Say what the user shall do when a destination cannot be opened at all."""
+    decided = decide(fault, answers)
+    text = f"cannot open {place}: {decided}"
+    if isinstance(decided, TransientError):
+        advice = decided.advice or "see that the server runs and can be reached"
+        return TransientError(text, advice=advice)
+    advice = decided.advice or "correct the destination's URL"
+    return ConfigError(text, advice=advice)
+
+
+_SQLALCHEMY = re.compile(r"\s*\[SQL: .*|\s*\(Background on this error.*", re.DOTALL)
+_NOT_A_NAME = re.compile(
+    r"(?<!column )(?<!relation )(?<!constraint )(?<!type )(?<!table )(?<!index )"
+    r"(?<!schema )(?<!database )(?<!user )(?<!role )(?<!domain )(?<!parameter )"
+    r'"(?=\S).*"'
+)
+
+
+def first_sentence(text: str) -> str:
+    """Return the first line of a database's words, without quoted values.
+
+    Names of columns, constraints and the like stay; DETAIL, CONTEXT and the
+    statement do not.
+    """
+    lines = _SQLALCHEMY.sub("", text).strip().splitlines()
+    return _NOT_A_NAME.sub('"…"', lines[0])[:300] if lines else "no reason given"

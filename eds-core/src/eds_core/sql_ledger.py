@@ -1,0 +1,277 @@
+"""The ledger in a SQL database: tables that a person can read and query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Table, and_, delete, insert, select, update
+
+from .errors import DestinationError, FatalError, PositionMoved, TakenOver
+from .ledger import (
+    Checkpoint,
+    Ledger,
+    Move,
+    Parked,
+    Quarantined,
+    Role,
+    TableStatus,
+)
+from .sql_books import (
+    Books,
+    as_text,
+    checkpoint_of,
+    now,
+    parked_of,
+    quarantine_row,
+    quarantined_of,
+    status_of,
+    status_row,
+    storable,
+)
+from .sql_session import Session
+
+#: Databases bound the parameters of one statement.
+_IDS_AT_ONCE = 500
+
+
+class SqlLedger(Ledger):
+    """Positions, quarantine and table states over *session*, in *books*."""
+
+    def __init__(self, session: Session, books: Books) -> None:
+        self._session = session
+        self._books = books
+        self._roles: dict[str, Role] = {}
+
+    def create(self) -> None:
+        for table in self._books.all:
+            self._session.ensure(table)
+
+    def checkpoints(self) -> dict[str, Checkpoint]:
+        rows = self._all(self._books.checkpoint)
+        return {row.company: checkpoint_of(row) for row in rows}
+
+    def establish(self, checkpoint: Checkpoint) -> None:
+        try:
+            with self._session.transaction():
+                if self._checkpoint(checkpoint.company) is None:
+                    self._insert_checkpoint(checkpoint)
+        except DestinationError:
+            # Another server may have been first; its row is as good as ours.
+            if checkpoint.company not in self.checkpoints():
+                raise
+
+    def _insert_checkpoint(self, checkpoint: Checkpoint) -> None:
+        row = {
+            "company": checkpoint.company,
+            "seq": checkpoint.sequence,
+            "time": as_text(checkpoint.time),
+            "account": checkpoint.account,
+            "stream": checkpoint.stream,
+            "prefix": checkpoint.prefix,
+            "epoch": checkpoint.epoch,
+            "owner": storable(checkpoint.owner),
+            "role": checkpoint.role,
+            "updated": now(),
+        }
+        self._session.execute(insert(self._books.checkpoint), row)
+
+    def claim(self, company: str, owner: str, role: Role) -> Checkpoint | None:
+        self._roles[company] = role
+        table = self._books.checkpoint
+        with self._session.transaction():
+            self._take(company, owner, table.c.epoch + 1)
+            return self._checkpoint(company)
+
+    def reclaim(self, company: str, epoch: int, owner: str) -> Checkpoint:
+        c = self._books.checkpoint.c
+        with self._session.transaction():
+            # Lower: a restored copy. Beyond our own epoch all the same, so that
+            # nobody who ever had this company before us can come back.
+            if not self._take(company, owner, epoch + 1, c.epoch <= epoch):
+                raise self._not_ours(company, epoch)
+            found = self._checkpoint(company)
+        if found is None:
+            raise _row_gone(company)
+        return found
+
+    def _take(
+        self,
+        company: str,
+        owner: str,
+        epoch: ColumnElement[int] | int,
+        *conditions: ColumnElement[bool],
+    ) -> int:
+        table = self._books.checkpoint
+        taken = {
+            "epoch": epoch,
+            "owner": storable(owner),
+            "role": self._roles.get(company, "server"),
+            "updated": now(),
+        }
+        which = and_(table.c.company == company, *conditions)
+        return self._session.execute(update(table).where(which).values(taken)).rowcount
+
+    def _not_ours(self, company: str, epoch: int) -> DestinationError:
+        found = self._checkpoint(company)
+        if found is None:
+            return _row_gone(company)
+        if found.epoch > epoch:
+            return TakenOver(company, found.owner, found.role)
+        return FatalError(f"the checkpoint of company {company} could not be claimed")
+
+    def advance(self, moves: Sequence[Move]) -> None:
+        table = self._books.checkpoint
+        c = table.c
+        for move in moves:
+            which = and_(
+                c.company == move.company, c.epoch == move.epoch, c.seq == move.old
+            )
+            step = {"seq": move.new, "time": as_text(move.time), "updated": now()}
+            done = self._session.execute(update(table).where(which).values(step))
+            if done.rowcount == 0:
+                raise self._not_where_it_was(move)
+
+    def _not_where_it_was(self, move: Move) -> DestinationError:
+        found = self._checkpoint(move.company)
+        if found is None:
+            return _row_gone(move.company)
+        if found.epoch > move.epoch:
+            return TakenOver(move.company, found.owner, found.role)
+        return PositionMoved(move.company, found.sequence, move.old)
+
+    def _checkpoint(self, company: str) -> Checkpoint | None:
+        table = self._books.checkpoint
+        query = select(table).where(table.c.company == company)
+        row = self._session.execute(query).first()
+        return None if row is None else checkpoint_of(row)
+
+    def quarantine(self, entries: Sequence[Quarantined]) -> None:
+        table = self._books.quarantine
+        last = {entry.id: entry for entry in entries}
+        if not last:
+            return
+        with self._session.joined():
+            self.drop_quarantined(last)
+            rows = [quarantine_row(entry) for entry in last.values()]
+            self._session.execute(insert(table), rows)
+
+    def quarantined(
+        self, *, ids: Iterable[str] | None = None, state: str | None = None
+    ) -> list[Quarantined]:
+        c = self._books.quarantine.c
+        by_state = () if state is None else (c.state == state,)
+        parts = [()] if ids is None else [(c.id.in_(some),) for some in _parts(ids)]
+        rows = [
+            row
+            for part in parts
+            for row in self._all(self._books.quarantine, *by_state, *part)
+        ]
+        rows.sort(key=lambda row: (row.seq, row.id))
+        return [quarantined_of(row) for row in rows]
+
+    def set_quarantine_state(self, ids: Iterable[str], state: str) -> int:
+        table = self._books.quarantine
+        with self._session.transaction():
+            return sum(
+                self._session.execute(
+                    update(table).where(table.c.id.in_(some)).values(state=state)
+                ).rowcount
+                for some in _parts(ids)
+            )
+
+    def drop_quarantined(self, ids: Iterable[str]) -> int:
+        table = self._books.quarantine
+        with self._session.joined():
+            return sum(
+                self._session.execute(
+                    delete(table).where(table.c.id.in_(some))
+                ).rowcount
+                for some in _parts(ids)
+            )
+
+    def park(self, entries: Sequence[Parked]) -> None:
+        with self._session.joined():
+            for entry in entries:
+                row = {
+                    "seq": entry.sequence,
+                    "reason": storable(entry.reason),
+                    "advice": storable(entry.advice),
+                    "resume": int(entry.resume),
+                }
+                self._put(self._books.parked, entry.table, entry.company, row, row)
+                self._set_state(entry.table, entry.company, "parked", entry.reason)
+
+    def unpark(self, table: str, company: str) -> None:
+        parked = self._books.parked
+        with self._session.joined():
+            self._session.execute(delete(parked).where(_of(parked, table, company)))
+            self._set_state(table, company, "ok", "")
+
+    def parked(self) -> list[Parked]:
+        return [parked_of(row) for row in self._all(self._books.parked)]
+
+    def request_resume(self, table: str) -> int:
+        parked = self._books.parked
+        if not self._session.has_table(parked.name):
+            return 0
+        wish = update(parked).where(parked.c.table_name == table).values(resume=1)
+        with self._session.joined():
+            return self._session.execute(wish).rowcount
+
+    def _set_state(self, table: str, company: str, state: str, reason: str) -> None:
+        row = {"state": state, "reason": storable(reason), "updated": now()}
+        first = {"lag": 0.0, "rows_written": 0, **row}
+        self._put(self._books.status, table, company, row, first)
+
+    def _put(
+        self,
+        into: Table,
+        table: str,
+        company: str,
+        row: Mapping[str, object],
+        first: Mapping[str, object],
+    ) -> None:
+        """Update the one row of a table and a company, or insert it as *first*."""
+        which = _of(into, table, company)
+        changed = self._session.execute(update(into).where(which).values(row))
+        if changed.rowcount == 0:
+            key = {"table_name": table, "company": company}
+            self._session.execute(insert(into), {**key, **first})
+
+    def report(self, statuses: Mapping[tuple[str, str], TableStatus]) -> None:
+        table = self._books.status
+        with self._session.joined():
+            for (name, company), status in statuses.items():
+                added = {"rows_written": table.c.rows_written + status.rows}
+                first = {"rows_written": status.rows, "lag": 0.0}
+                row = status_row(status)
+                self._put(table, name, company, row | added, first | row)
+
+    def statuses(self) -> list[TableStatus]:
+        return [status_of(row) for row in self._all(self._books.status)]
+
+    def _all(self, table: Table, *conditions: ColumnElement[bool]) -> list[Row[Any]]:
+        """Every row, ordered by key; none when there is no such table."""
+        if not self._session.has_table(table.name):
+            return []
+        query = select(table).where(*conditions).order_by(*table.primary_key.columns)
+        with self._session.reading() as connection:
+            return list(connection.execute(query))
+
+
+def _of(table: Table, name: str, company: str) -> ColumnElement[bool]:
+    return and_(table.c.table_name == name, table.c.company == company)
+
+
+def _parts(ids: Iterable[str]) -> Iterator[list[str]]:
+    every = list(ids)
+    for start in range(0, len(every), _IDS_AT_ONCE):
+        yield every[start : start + _IDS_AT_ONCE]
+
+
+def _row_gone(company: str) -> FatalError:
+    return FatalError(
+        f"the checkpoint of company {company} is gone from _eds_checkpoint",
+        advice="restore the table; without it EDS cannot know where to go on",
+    )

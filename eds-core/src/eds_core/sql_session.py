@@ -1,0 +1,214 @@
+"""One connection to a SQL database: its transactions, and its errors made ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Executable, Inspector, Table, inspect
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.schema import CreateTable
+
+from .errors import DestinationError, EdsError, TransientError
+from .sql_errors import LOST, UNKNOWN, Answers, Fault, decide, first_sentence
+
+#: A driver's way to read its database's exceptions.
+ReadFault = Callable[[BaseException], Fault]
+
+
+class Session:
+    """The driver's one connection; what it raises is of ``eds_core.errors``.
+
+    *begin* is a statement that opens a writing transaction, where the database's
+    own way (or its DBAPI's) does not do.
+    """
+
+    def __init__(
+        self, read_fault: ReadFault, answers: Answers, begin: str = ""
+    ) -> None:
+        self._read_fault = read_fault
+        self._answers = answers
+        self._begin = begin
+        self._engine: Engine | None = None
+        self._connection: Connection | None = None
+        self._failed: tuple[type[Exception], ...] = (SQLAlchemyError,)
+        self._broken = False
+        #: Where tables are looked for and made; None: the database has but one.
+        self.schema: str | None = None
+
+    def open(self, engine: Engine) -> Fault | None:
+        """Connect; return what went wrong."""
+        self.close()
+        self._engine = engine
+        dbapi = engine.dialect.loaded_dbapi
+        self._failed = (SQLAlchemyError, dbapi.Error, UnicodeError, OverflowError)
+        try:
+            self._connection = engine.connect()
+            self._broken = False
+        except self._failed as error:
+            return self._fault(error)
+        return None
+
+    def settle(self, schema: str | None) -> None:
+        """Work in *schema* from now on."""
+        self.schema = schema
+        self.connection.execution_options(schema_translate_map={None: schema})
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        engine, self._engine = self._engine, None
+        with suppress(*self._failed):
+            if connection is not None:
+                connection.close()
+        if engine is not None:
+            engine.dispose()
+
+    @property
+    def connection(self) -> Connection:
+        if self._connection is None or self._broken:
+            raise TransientError("the connection to the database is closed")
+        return self._connection
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection is not None and self._connection.in_transaction()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What happens inside is committed at the end, or not at all."""
+        if self.in_transaction:
+            raise RuntimeError("a transaction is open already")
+        connection = self.connection
+        with self.translated():
+            connection.begin()
+        try:
+            if self._begin:
+                self.run(self._begin)
+            yield
+            with self.translated():
+                connection.commit()
+        except BaseException:
+            self._roll_back(connection)
+            raise
+
+    def _roll_back(self, connection: Connection) -> None:
+        try:
+            connection.rollback()
+        except self._failed:
+            self._broken = True
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Inside a transaction: what fails inside is undone, the rest stands."""
+        with self.translated():
+            nested = self.connection.begin_nested()
+        try:
+            yield
+            with self.translated():
+                nested.commit()
+        except BaseException:
+            with suppress(*self._failed):  # the reason is on its way already
+                nested.rollback()
+            raise
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """The transaction that is open, or one of its own."""
+        if self.in_transaction:
+            yield
+        else:
+            with self.transaction():
+                yield
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Read in the transaction that is open, or in one that leaves no trace."""
+        outside = not self.in_transaction
+        connection = self.connection
+        try:
+            with self.translated():
+                yield connection
+        finally:
+            if outside:
+                self._roll_back(connection)
+
+    def execute(
+        self,
+        statement: Executable,
+        parameters: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
+    ) -> CursorResult[Any]:
+        with self.translated():
+            return self.connection.execute(statement, parameters)
+
+    def run(self, statement: str) -> None:
+        """Execute a statement in the database's own words."""
+        with self.translated():
+            self.connection.exec_driver_sql(statement)
+
+    @contextmanager
+    def cursor(self, table: str = "") -> Iterator[Any]:
+        """The DBAPI's own cursor, in the transaction that is open."""
+        with self.translated(table):
+            cursor = self.connection.connection.cursor()
+            try:
+                yield cursor
+            finally:
+                cursor.close()
+
+    @contextmanager
+    def translated(self, table: str = "") -> Iterator[None]:
+        """No database's own exception leaves this block."""
+        try:
+            yield
+        except EdsError:
+            raise
+        except self._failed as error:
+            raise self._decide(error, table) from None  # it holds the statement
+
+    def _decide(self, error: BaseException, table: str) -> DestinationError:
+        fault = self._fault(error)
+        if fault.code.startswith("08"):
+            self._broken = True
+        told = f"{table}: {fault.text}" if table else fault.text
+        named = Fault(fault.code, told, fault.names, table or fault.table)
+        return decide(named, self._answers)
+
+    def _fault(self, error: BaseException) -> Fault:
+        if isinstance(error, UnicodeError | OverflowError):
+            return Fault("22000", first_sentence(str(error)))
+        own = error.orig if isinstance(error, DBAPIError) else None
+        if isinstance(error, SQLAlchemyError) and own is None:
+            return Fault(UNKNOWN, first_sentence(str(error)))
+        fault = self._read_fault(own or error)
+        lost = isinstance(error, DBAPIError) and error.connection_invalidated
+        return Fault(LOST, fault.text) if lost else fault
+
+    def inspector(self) -> Inspector:
+        """A fresh look at the real tables; inside of ``reading``."""
+        return inspect(self.connection)
+
+    def quote(self, name: str) -> str:
+        """An identifier in the database's own quotes, always."""
+        return self.connection.dialect.identifier_preparer.quote_identifier(name)
+
+    def quote_table(self, name: str) -> str:
+        """A table's name with its schema, so that no other one is meant."""
+        quoted = self.quote(name)
+        return quoted if self.schema is None else f"{self.quote(self.schema)}.{quoted}"
+
+    def has_table(self, name: str) -> bool:
+        with self.reading():
+            return self.inspector().has_table(name, schema=self.schema)
+
+    def ensure(self, table: Table) -> None:
+        """Make *table* unless it is there; two servers may do so at once."""
+        if self.has_table(table.name):
+            return
+        try:
+            with self.transaction():
+                self.execute(CreateTable(table))
+        except DestinationError:
+            if not self.has_table(table.name):
+                raise
