@@ -128,6 +128,8 @@ class Destination:
     def prepare(self, table: TableSchema) -> SchemaChange | None:
         """Migrate if the real table lacks something; say what was done."""
         change = diff(table, self.columns(table.name))
+        if change is None and not self.driver.adopted(table.name):
+            change = SchemaChange(table)
         if change is not None:
             self.migrate(change)
         return change

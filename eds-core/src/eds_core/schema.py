@@ -79,6 +79,8 @@ class SchemaChange:
     def __str__(self) -> str:
         if self.creates:
             return f"create table {self.table.name}"
+        if not self.adds and not self.widens:
+            return f"adopt table {self.table.name}"
         parts = [f"add {c.name} {c.type}" for c in self.adds]
         parts += [f"widen {c.name} to {c.type}" for c in self.widens]
         return f"alter table {self.table.name}: {', '.join(parts)}"

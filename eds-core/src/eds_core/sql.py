@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sqlalchemy import URL, Engine, NullPool, create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from . import sql_portable
 from .driver import Driver, hookimpl
-from .errors import ConfigError, DestinationError, TableError
-from .event import Key, Row, Version, VersionedKey
+from .errors import ConfigError, DestinationError, TableError, TransientError
+from .event import Row, Version, VersionedKey
 from .schema import Column, ColumnType, SchemaChange, TableSchema
 from .sql_books import Books
 from .sql_errors import (
@@ -24,14 +24,15 @@ from .sql_errors import (
     UNKNOWN,
     Answers,
     Fault,
+    decide,
     first_sentence,
+    opening,
     while_opening,
 )
 from .sql_ledger import SqlLedger
 from .sql_session import Session
 from .sql_tables import (
     VERSION,
-    RealColumn,
     RealTable,
     Target,
     check_case,
@@ -123,17 +124,164 @@ class SqlDriver(Driver):
         )
 
     def look(self, table: str) -> RealTable | None:
-        """Find out what *table* really is like, in this schema and no other."""
-        with self.session.reading() as connection:
-            inspector = self.session.inspector()
-            return reflect(
-                inspector, table, self.session.schema, self._spelled_by(connection)
-            )
+        """Find out what *table* is really like, in this schema and no other."""
+        return sql_portable.look(self.session, table, self.type_of)
 
     def write(self, target: Target, rows: Sequence[Row]) -> int:
-        """Upsert *rows* under the rules of ``upsert``."""
+        """Write *rows* as ``upsert`` has it; return how many changed."""
         return sql_portable.write(self, target, rows)
 
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
-        """Delete *keys* and remember it, under the rules of ``delete``."""
+        """Remove *keys* as ``delete`` has it; return how many there were."""
         return sql_portable.remove(self, target, keys)
+
+    # The contract.
+
+    def open(self) -> None:
+        self._targets.clear()
+        fault = self.session.open(self.make_engine())
+        if fault is not None:
+            raise while_opening(fault, self.answers, redact(self.url))
+        try:
+            self.session.settle(self.prepare_session())
+        except DestinationError as error:
+            self.close()
+            raise opening(error, redact(self.url)) from error
+
+    def close(self) -> None:
+        self.session.close()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return self.session.transaction()
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        return self.session.savepoint()
+
+    def columns(self, table: str) -> Mapping[str, ColumnType | None]:
+        real = self.look(table)
+        if real is None or real.name != table:
+            return {}
+        return {c.name: c.type for c in real.columns.values() if c.name != VERSION}
+
+    def adopted(self, table: str) -> bool:
+        real = self.look(table)
+        return real is None or VERSION in real.columns
+
+    @hookimpl
+    def migrate(self, change: SchemaChange) -> int:
+        table = change.table
+        check_lengths(table, self.session.connection.dialect.max_identifier_length)
+        self._forget(table.name)
+        self.session.ensure(self.books.tombstone)
+        ran, last = 0, None
+        with self._about(table.name):
+            while (step := self._next_step(change)) is not None:
+                if step == last:
+                    raise TableError(f"{step[-1]} was executed and made no difference")
+                ran += self._take(step, change)
+                last = step
+        return ran
+
+    def _next_step(self, change: SchemaChange) -> Step | None:
+        """What *change* still needs, by what is really there."""
+        table, quote = change.table, self.session.quote
+        real = self.look(table.name)
+        if self.folds_case:
+            check_case(table, real)
+        if real is None:
+            return (self._create(table),)
+        check_key(table, real, quote)
+        if VERSION not in real.columns:
+            return (self._add(table.name, VERSION, self.version_type),)
+        for column in missing(change, real):
+            return (self._add(table.name, column.name, self.types[column.type]),)
+        for column in narrow(change, real):
+            return self.widening(real, column)
+        return None
+
+    def _take(self, step: Step, change: SchemaChange) -> int:
+        try:
+            with self.session.transaction():
+                for statement in step:
+                    self.session.run(statement)
+        except TransientError:
+            raise
+        except DestinationError:
+            # No error when another server was faster: reality decides.
+            if self._next_step(change) == step:
+                raise
+            return 0
+        return len(step)
+
+    def _create(self, table: TableSchema) -> str:
+        quote = self.session.quote
+        columns = [f"{quote(c.name)} {self._declared(c, table)}" for c in table.columns]
+        columns.append(f"{quote(VERSION)} {self.version_type}")
+        key = ", ".join(map(quote, table.key))
+        return (
+            f"CREATE TABLE {self.session.quote_table(table.name)} "
+            f"({', '.join(columns)}, PRIMARY KEY ({key}))"
+        )
+
+    def _declared(self, column: Column, table: TableSchema) -> str:
+        if column.name not in table.key:
+            return self.types[column.type]
+        return f"{self.key_types.get(column.type, self.types[column.type])} NOT NULL"
+
+    def _add(self, table: str, column: str, declared: str) -> str:
+        place = self.session.quote_table(table)
+        return f"ALTER TABLE {place} ADD {self.session.quote(column)} {declared}"
+
+    @hookimpl
+    def upsert(self, table: TableSchema, rows: Sequence[Row]) -> int:
+        if not rows:
+            return 0
+        with self.session.joined(), self._about(table.name):
+            return self.write(self._target(table), rows)
+
+    @hookimpl
+    def delete(self, table: TableSchema, keys: Sequence[VersionedKey]) -> int:
+        if not keys:
+            return 0
+        with self.session.joined(), self._about(table.name):
+            return self.remove(self._target(table), keys)
+
+    @hookimpl
+    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> int:
+        chunks = sql_portable.chunks(rows, self.capabilities.max_rows)
+        return sum(self.upsert(table, chunk) for chunk in chunks)
+
+    def _target(self, table: TableSchema) -> Target:
+        """Match *table* with the real one. Raises TableError when they cannot be."""
+        if (stamp := self.stamp()) != self._stamp:
+            self._targets.clear()
+            self._stamp = stamp
+        place = table.name, table.model_version
+        known = self._targets.get(place)
+        if known is None or known.table is not table:
+            known = self._targets[place] = self._matched(table)
+        return known
+
+    def _matched(self, table: TableSchema) -> Target:
+        real = self.look(table.name)
+        if real is None or real.name != table.name:
+            raise decide(Fault("42P01", f"there is no table {table.name}"), ANSWERS)
+        check_key(table, real, self.session.quote)
+        if VERSION not in real.columns:
+            text = f"table {table.name} has no column {VERSION}"
+            raise decide(Fault("42703", text), ANSWERS)
+        return match(table, real)
+
+    def _forget(self, table: str) -> None:
+        self._targets = {p: t for p, t in self._targets.items() if p[0] != table}
+
+    @contextmanager
+    def _about(self, table: str) -> Iterator[None]:
+        """After an error, look at the real table again; say which one it was."""
+        try:
+            yield
+        except DestinationError as error:
+            self._forget(table)
+            if isinstance(error, TableError):
+                error.table = table
+            raise

@@ -106,17 +106,19 @@ def decide(fault: Fault, answers: Answers) -> DestinationError:
     return answer(text, advice=advice)
 
 
+def opening(error: DestinationError, place: str) -> ConfigError | TransientError:
+    """Say what the user shall do when a destination cannot be opened at all."""
+    text = f"cannot open {place}: {error}"
+    if isinstance(error, TransientError):
+        advice = error.advice or "see that the server runs and can be reached"
+        return TransientError(text, advice=advice)
+    return ConfigError(text, advice=error.advice or "correct the destination's URL")
+
+
 def while_opening(
     fault: Fault, answers: Answers, place: str
 ) -> ConfigError | TransientError:
-    """Say what the user shall do when a destination cannot be opened at all."""
-    decided = decide(fault, answers)
-    text = f"cannot open {place}: {decided}"
-    if isinstance(decided, TransientError):
-        advice = decided.advice or "see that the server runs and can be reached"
-        return TransientError(text, advice=advice)
-    advice = decided.advice or "correct the destination's URL"
-    return ConfigError(text, advice=advice)
+    return opening(decide(fault, answers), place)
 
 
 _SQLALCHEMY = re.compile(r"\s*\[SQL: .*|\s*\(Background on this error.*", re.DOTALL)

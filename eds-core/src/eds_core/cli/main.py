@@ -48,6 +48,22 @@ class Commands(click.Group):
             if not ctx.meta.get("eds.silent"):
                 show_error(error)
             ctx.exit(2 if isinstance(error, ConfigError) else 1)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if ctx.meta.get("eds.verbose"):
+                raise
+            if not ctx.meta.get("eds.silent"):
+                show_error(_unexpected(error))
+            ctx.exit(1)
+
+
+def _unexpected(error: Exception) -> EdsError:
+    """A fault of EDS itself. Its text may hold anything, so only its kind is told."""
+    return EdsError(
+        f"EDS itself has failed ({type(error).__name__})",
+        advice="nothing is lost; --verbose shows where. Please report it.",
+    )
 
 
 def with_command(args: Sequence[str]) -> list[str]:

@@ -25,6 +25,7 @@ STREAM = "dbchange"
 _API = "$JS.API."
 _LOOPBACK = ("localhost", "127.", "::1")
 _REFUSED = ("authorization", "authentication", "nkey", "jwt", "expired", "revoked")
+_CLOSE_WITHIN = 5.0  # seconds
 _SHOWN = 400  # characters of a payload in a trace
 
 MessageHandler = Callable[[Msg], Awaitable[None]]
@@ -66,6 +67,7 @@ class Connection:
         self.lost = asyncio.Event()
         self._client = Client()
         self._reason: Exception | None = None
+        self._began = False
 
     async def open(self) -> None:
         """Connect within the time-out.
@@ -84,6 +86,7 @@ class Connection:
             raise
 
     async def _connect(self) -> None:
+        self._began = True
         await self._client.connect(
             servers=list(self.settings.servers),
             name=self.settings.name,
@@ -149,7 +152,13 @@ class Connection:
         return str(self._reason or "closed by the server").removeprefix("nats: ")
 
     async def close(self) -> None:
-        await self._client.close()
+        if not self._began:
+            return
+        try:  # nats-py 2.16 waits for ever after a failed TLS handshake
+            async with asyncio.timeout(_CLOSE_WITHIN):
+                await self._client.close()
+        except TimeoutError:
+            log.debug("the connection to NATS did not close in time")
 
     def new_inbox(self) -> str:
         return self._client.new_inbox()

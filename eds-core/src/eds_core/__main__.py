@@ -1,0 +1,5 @@
+"""``python -m eds_core`` is ``eds``."""
+
+from .cli import main
+
+main(prog_name="eds")

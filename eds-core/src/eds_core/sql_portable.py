@@ -1,0 +1,198 @@
+"""Reflection and the guarded writes in SQL that any database understands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    TableClause,
+    and_,
+    bindparam,
+    column,
+    delete,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    table,
+    update,
+)
+from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy.sql.dml import Insert, Update
+
+
+from .event import Key, Row, Version, VersionedKey
+from .schema import ColumnType
+from .sql_books import Books
+from .sql_session import Session
+from .sql_tables import VERSION, RealColumn, RealTable, Target
+
+
+class Dialect(Protocol):
+    """What the portable statements need of a driver."""
+
+    session: Session
+    books: Books
+
+    def version_value(self, version: Version) -> str: ...
+
+
+def key_text(key: Key) -> str:
+    """A key as the tombstones have it: a compact JSON array."""
+    return msgspec.json.encode(key).decode()
+
+
+def look(
+    session: Session, name: str, type_of: Callable[[str], ColumnType | None]
+) -> RealTable | None:
+    """Reflect one table of the session's schema, or a view."""
+    with session.reading() as connection:
+        inspector = session.inspector()
+        place = name, session.schema
+        try:
+            found = inspector.get_columns(*place)
+        except NoSuchTableError:
+            return None
+        spelled = [c["type"].compile(connection.dialect) for c in found]
+        columns = {
+            c["name"]: RealColumn(
+                c["name"], declared, type_of(declared), "computed" not in c
+            )
+            for c, declared in zip(found, spelled, strict=True)
+        }
+        primary = inspector.get_pk_constraint(*place)["constrained_columns"]
+        indexes = inspector.get_indexes(*place)
+        constraints = inspector.get_unique_constraints(*place)
+    unique = {
+        frozenset(filter(None, index["column_names"]))
+        for index in indexes
+        if index["unique"] and None not in index["column_names"]
+    } | {frozenset(constraint["column_names"]) for constraint in constraints}
+    return RealTable(name, columns, frozenset(primary), frozenset(unique))
+
+
+class _Statements:
+    """One target's statements. Parameters are numbered: names might clash."""
+
+    def __init__(self, books: Books, target: Target) -> None:
+        self.target = target
+        self.names = [*target.columns]
+        self.to = table(target.real.name, *map(column, [*self.names, VERSION]))
+        self.tombstone: TableClause = books.tombstone
+
+    @property
+    def _is_row(self) -> ColumnElement[bool]:
+        return and_(
+            *(self.to.c[name] == self._value(name) for name in self.target.table.key)
+        )
+
+    def _value(self, name: str) -> ColumnElement[Any]:
+        return bindparam(f"c{self.names.index(name)}")
+
+    @property
+    def _not_newer(self) -> ColumnElement[bool]:
+        held = self.to.c[VERSION]
+        return or_(held.is_(None), held <= bindparam("v"))
+
+    @property
+    def _alive(self) -> ColumnElement[bool]:
+        return ~exists().where(
+            self._is_deleted, self.tombstone.c.version > bindparam("v")
+        )
+
+    @property
+    def _is_deleted(self) -> ColumnElement[bool]:
+        c = self.tombstone.c
+        return and_(c.table_name == self.target.real.name, c.key == bindparam("k"))
+
+    def update(self) -> Update:
+        values = {name: self._value(name) for name in self.target.values}
+        return (
+            update(self.to)
+            .where(self._is_row, self._not_newer, self._alive)
+            .values({**values, VERSION: bindparam("v")})
+        )
+
+    def insert(self) -> Insert:
+        values = [*map(self._value, self.names), bindparam("v")]
+        new = select(*values).where(~exists().where(self._is_row), self._alive)
+        return insert(self.to).from_select([*self.names, VERSION], new)
+
+    def delete(self) -> Any:
+        return delete(self.to).where(self._is_row, self._not_newer)
+
+    def raise_tombstone(self) -> Update:
+        older = self.tombstone.c.version < bindparam("v")
+        return (
+            update(self.tombstone)
+            .where(self._is_deleted, older)
+            .values(version=bindparam("v"))
+        )
+
+    def insert_tombstone(self) -> Insert:
+        name = literal(self.target.real.name)
+        new = select(name, bindparam("k"), bindparam("v")).where(
+            ~exists().where(self._is_deleted)
+        )
+        return insert(self.tombstone).from_select(["table_name", "key", "version"], new)
+
+
+def write(dialect: Dialect, target: Target, rows: Sequence[Row]) -> int:
+    """Update the rows that are there and not newer, then insert the others."""
+    statements = _Statements(dialect.books, target)
+    parameters = [_row(dialect, target, row) for row in rows]
+    return _run(dialect, [statements.update(), statements.insert()], parameters)
+
+
+def remove(dialect: Dialect, target: Target, keys: Sequence[VersionedKey]) -> int:
+    """Raise the tombstones, then delete the rows that are not newer."""
+    statements = _Statements(dialect.books, target)
+    parameters = [_key(dialect, target, key) for key in keys]
+    tombstones = [statements.raise_tombstone(), statements.insert_tombstone()]
+    _run(dialect, tombstones, parameters)
+    return _run(dialect, [statements.delete()], parameters)
+
+
+def _run(
+    dialect: Dialect, statements: Iterable[Any], parameters: list[dict[str, Any]]
+) -> int:
+    """Execute for all parameters; what a DBAPI does not count is no row."""
+    run = dialect.session.execute
+    return sum(max(0, run(statement, parameters).rowcount) for statement in statements)
+
+
+def _row(dialect: Dialect, target: Target, row: Row) -> dict[str, Any]:
+    values: Mapping[str, Any] = {
+        f"c{index}": row.get(name, kind)
+        for index, (name, kind) in enumerate(target.columns.items())
+    }
+    version = dialect.version_value(row.version)
+    return {**values, "v": version, "k": key_text(row.key)}
+
+
+def _key(dialect: Dialect, target: Target, key: VersionedKey) -> dict[str, Any]:
+    names = [*target.columns]
+    values: Mapping[str, Any] = {
+        f"c{names.index(name)}": value
+        for name, value in zip(target.table.key, key.key, strict=True)
+    }
+    version = dialect.version_value(key.version)
+    return {**values, "v": version, "k": key_text(key.key)}
+
+
+def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    """Lists of at most *size* rows, of each key the last word, sorted by key."""
+    last: dict[Key, Row] = {}
+    for row in rows:
+        known = last.get(row.key)
+        if known is None or row.version >= known.version:
+            last[row.key] = row
+        if len(last) == size:
+            yield [last[key] for key in sorted(last)]
+            last.clear()
+    if last:
+        yield [last[key] for key in sorted(last)]
