@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from eds_core.batch import Batch, Run
 from eds_core.errors import DecodeError
-from eds_core.event import ChangeEvent, Key, Message, Operation
-from eds_core.event import Row, Version, VersionedKey
+from eds_core.event import ChangeEvent, Message, Operation, Row, Version, VersionedKey
 from eds_core.schema import Column, ColumnType, TableSchema
 
 
@@ -51,8 +50,8 @@ class Destination:
     """What every driver promises, in a few lines: the guard and tombstones."""
 
     def __init__(self) -> None:
-        self.rows: dict[Key, tuple[Version, dict[str, object]]] = {}
-        self.tombstones: dict[Key, Version] = {}
+        self.rows: dict[tuple[str, ...], tuple[Version, dict[str, object]]] = {}
+        self.tombstones: dict[tuple[str, ...], Version] = {}
 
     def upsert(self, table: TableSchema, rows: Iterable[Row]) -> None:
         for row in rows:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import ClassVar
 
-from sqlalchemy import URL, Engine, NullPool, create_engine, make_url
+from sqlalchemy import URL, Engine, NullPool, create_engine, func, make_url, select
+from sqlalchemy import table as sa_table
 from sqlalchemy.exc import SQLAlchemyError
 
 from . import sql_portable
@@ -162,6 +163,13 @@ class SqlDriver(Driver):
         if real is None or real.name != table:
             return {}
         return {c.name: c.type for c in real.columns.values() if c.name != VERSION}
+
+    def count(self, table: str) -> int:
+        if self.look(table) is None:
+            return 0
+        every = select(func.count()).select_from(sa_table(table))
+        with self.session.reading() as connection:
+            return int(connection.execute(every).scalar_one())
 
     def adopted(self, table: str) -> bool:
         real = self.look(table)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 from sqlalchemy import (
     ColumnElement,
+    Select,
     TableClause,
     and_,
     bindparam,
@@ -23,7 +24,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.sql.dml import Insert, Update
-
 
 from .event import Key, Row, Version, VersionedKey
 from .schema import ColumnType
@@ -135,7 +135,7 @@ class _Statements:
 
     def insert_tombstone(self) -> Insert:
         name = literal(self.target.real.name)
-        new = select(name, bindparam("k"), bindparam("v")).where(
+        new: Select[Any] = select(name, bindparam("k"), bindparam("v")).where(
             ~exists().where(self._is_deleted)
         )
         return insert(self.tombstone).from_select(["table_name", "key", "version"], new)

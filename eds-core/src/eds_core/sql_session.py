@@ -35,6 +35,7 @@ class Session:
         self._connection: Connection | None = None
         self._failed: tuple[type[Exception], ...] = (SQLAlchemyError,)
         self._broken = False
+        self._inside = False
         #: Where tables are looked for and made; None: the database has but one.
         self.schema: str | None = None
 
@@ -52,8 +53,10 @@ class Session:
         return None
 
     def settle(self, schema: str | None) -> None:
-        """Work in *schema* from now on."""
+        """Keep what was set on the connection; work in *schema* from now on."""
         self.schema = schema
+        with self.translated():
+            self.connection.commit()
         self.connection.execution_options(schema_translate_map={None: schema})
 
     def close(self) -> None:
@@ -71,18 +74,15 @@ class Session:
             raise TransientError("the connection to the database is closed")
         return self._connection
 
-    @property
-    def in_transaction(self) -> bool:
-        return self._connection is not None and self._connection.in_transaction()
-
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """What happens inside is committed at the end, or not at all."""
-        if self.in_transaction:
+        if self._inside:
             raise RuntimeError("a transaction is open already")
         connection = self.connection
         with self.translated():
             connection.begin()
+        self._inside = True
         try:
             if self._begin:
                 self.run(self._begin)
@@ -92,6 +92,8 @@ class Session:
         except BaseException:
             self._roll_back(connection)
             raise
+        finally:
+            self._inside = False
 
     def _roll_back(self, connection: Connection) -> None:
         try:
@@ -116,7 +118,7 @@ class Session:
     @contextmanager
     def joined(self) -> Iterator[None]:
         """The transaction that is open, or one of its own."""
-        if self.in_transaction:
+        if self._inside:
             yield
         else:
             with self.transaction():
@@ -125,7 +127,7 @@ class Session:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Read in the transaction that is open, or in one that leaves no trace."""
-        outside = not self.in_transaction
+        outside = not self._inside
         connection = self.connection
         try:
             with self.translated():
