@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - Sphinx reads this file by its path
 """How Sphinx builds these pages: ``nox -s docs``."""
 
 from __future__ import annotations

@@ -173,4 +173,4 @@ async def equal(url, expected, models, seconds=40, server=None):
 
 async def shop_is_at(url, sandbox, seconds=40, server=None):
     """Wait until the destination holds what the shop has."""
-    await equal(url, sandbox.shop.state(), sandbox.models_known(), seconds, server)
+    await equal(url, sandbox.shop.state(), sandbox.shop.models, seconds, server)

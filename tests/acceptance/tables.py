@@ -4,7 +4,7 @@ import base64
 import json
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
@@ -102,7 +102,8 @@ class _Reader:
     """Values as they compare: exact, whatever a database calls them."""
 
     def __init__(self, url):
-        self._rounds = not url.startswith("sqlite")  # PostgreSQL: microseconds
+        self._json_is_text = url.startswith("sqlite")
+        self._rounds = not self._json_is_text  # PostgreSQL: to microseconds
 
     def differs(self, column, wanted, found):
         if wanted is None or found is None:
@@ -110,6 +111,8 @@ class _Reader:
         kind = "Json" if column.list else "String" if column.enum else column.type
         read = getattr(self, f"_{kind.lower()}")
         try:
+            if kind == "Json" and self._json_is_text:
+                found = exactly(found)
             same = read(found) == read(wanted)
         except (ValueError, TypeError, ArithmeticError) as error:
             return f"{found!r}: {error}"
@@ -161,8 +164,9 @@ class _Reader:
             return seconds * 10**9 + round(float(f"0.{fraction or 0}") * 10**6) * 1000
         return seconds * 10**9 + int(f"{fraction:0<9}")
 
-    def _json(self, found):
-        return _tagged(exactly(found) if isinstance(found, str) else found)
+    @staticmethod
+    def _json(found):
+        return _tagged(found)
 
     @staticmethod
     def _bytes(found):
@@ -170,7 +174,7 @@ class _Reader:
 
 
 def _microseconds(moment):
-    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 10**6)
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _tagged(found):

@@ -18,6 +18,14 @@ from .schema import ColumnType, SchemaChange, TableSchema, diff
 
 DRIVERS = "eds.drivers"
 
+#: Schemes whose distribution is not called as they are.
+_PACKAGES: Mapping[str, str] = {
+    "postgresql": "postgres",
+    "cockroachdb": "cockroach",
+    "mssql": "sqlserver",
+    "mariadb": "mysql",
+}
+
 
 def scheme_of(url: str) -> str:
     """The scheme that selects a driver; ``a+b://`` selects ``a``."""
@@ -50,10 +58,9 @@ def find_driver(url: str) -> type[Driver]:
 
 def _unknown(scheme: str) -> ConfigError:
     known = ", ".join(sorted(entry_points(group=DRIVERS).names)) or "none"
-    package = {"postgres": "postgres", "postgresql": "postgres", "mariadb": "mysql"}
     return ConfigError(
         f"no driver for {scheme}:// is installed; installed: {known}",
-        advice=f"pip install eds-driver-{package.get(scheme, scheme)}",
+        advice=f"pip install eds-driver-{_PACKAGES.get(scheme, scheme)}",
     )
 
 
@@ -68,7 +75,24 @@ def load_driver(entry: EntryPoint) -> type[Driver]:
         ) from error
     if not (isinstance(loaded, type) and issubclass(loaded, Driver)):
         raise ConfigError(f"{entry.value} is not a subclass of eds_core.Driver")
+    if lacking := ", ".join(sorted(loaded.__abstractmethods__)):
+        raise ConfigError(
+            f"the driver {entry.value} lacks {lacking}",
+            advice="report it to its author",
+        )
     return loaded
+
+
+def _hooks(driver: Driver, plugins: Iterable[object]) -> pluggy.HookRelay:
+    """A private plugin manager's hooks, with everybody registered."""
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(Driver)
+    manager.add_hookspecs(Observer)
+    manager.register(driver, name="driver")
+    for plugin in plugins:
+        manager.register(plugin)
+    manager.check_pending()
+    return manager.hook
 
 
 class Destination:
@@ -76,14 +100,13 @@ class Destination:
 
     def __init__(self, driver: Driver, plugins: Iterable[object] = ()) -> None:
         self.driver = driver
-        manager = pluggy.PluginManager(PROJECT)
-        manager.add_hookspecs(Driver)
-        manager.add_hookspecs(Observer)
-        manager.register(driver, name="driver")
-        for plugin in plugins:
-            manager.register(plugin)
-        manager.check_pending()
-        self._hook = manager.hook
+        try:
+            self._hook = _hooks(driver, plugins)
+        except pluggy.PluginValidationError as error:
+            raise ConfigError(
+                f"a driver or plugin does not keep the contract: {error}",
+                advice="install it again in a version for this eds-core",
+            ) from error
         for verb in VERBS:
             self._check(verb)
 
@@ -95,7 +118,8 @@ class Destination:
             names = " and ".join(hook.plugin_name for hook in plain) or "nobody"
             raise ConfigError(
                 f"{verb} is implemented by {names}; it must be by the driver alone",
-                advice="mark the driver's verb with @hookimpl, wrappers with wrapper=True",
+                advice="mark the driver's verb with @hookimpl, "
+                "wrappers with wrapper=True",
             )
 
     @property

@@ -78,6 +78,7 @@ class Fault:
     text: str  # its first sentence, without values
     names: str = ""  # the constraint or column that it names
     table: str = ""
+    advice: str = ""  # what to do about it; empty: what the code suggests
 
     @property
     def signature(self) -> str:
@@ -97,7 +98,7 @@ def decide(fault: Fault, answers: Answers) -> DestinationError:
     """Say what the pipeline shall do about *fault*."""
     found = look_up(fault.code, answers)
     answer = answers[found] if found else FatalError
-    advice = _ADVICE.get(look_up(fault.code, _ADVICE) or "", "")
+    advice = fault.advice or _ADVICE.get(look_up(fault.code, _ADVICE) or "", "")
     text = f"{fault.text} ({fault.code})"
     if answer is TableError:
         return TableError(text, table=fault.table, advice=advice)

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import msgspec
 from sqlalchemy import (
     ColumnElement,
-    Select,
     TableClause,
     and_,
     bindparam,
@@ -135,7 +134,7 @@ class _Statements:
 
     def insert_tombstone(self) -> Insert:
         name = literal(self.target.real.name)
-        new: Select[Any] = select(name, bindparam("k"), bindparam("v")).where(
+        new: Any = select(name, bindparam("k"), bindparam("v")).where(
             ~exists().where(self._is_deleted)
         )
         return insert(self.tombstone).from_select(["table_name", "key", "version"], new)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, Inspector, Table, inspect
@@ -174,7 +175,7 @@ class Session:
         if fault.code.startswith("08"):
             self._broken = True
         told = f"{table}: {fault.text}" if table else fault.text
-        named = Fault(fault.code, told, fault.names, table or fault.table)
+        named = replace(fault, text=told, table=table or fault.table)
         return decide(named, self._answers)
 
     def _fault(self, error: BaseException) -> Fault:

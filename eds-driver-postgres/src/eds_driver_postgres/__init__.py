@@ -1,1 +1,5 @@
 """PostgreSQL as an EDS destination."""
+
+from .driver import PostgresDriver
+
+__all__ = ["PostgresDriver"]

@@ -1,0 +1,127 @@
+"""Are the tables what they should be? All values of all rows, not just counts.
+
+The other side of the comparison is the sandbox's `fold`: a plain replay of the
+same events in version order that shares no code with the server. Values are
+compared as what they mean (a time is a moment, to the microsecond that PostgreSQL
+keeps; 1E+3 is 1000), which is what the md5 is made of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import psycopg
+from eds_core.sandbox import Column, Model, State
+from psycopg.types.json import set_json_loads
+
+Row = tuple[str, ...]
+MICROSECOND_DIGITS = 6
+
+
+def loads(text: str | bytes) -> object:
+    return json.loads(text, parse_float=Decimal, parse_int=Decimal)
+
+
+def digest_of_state(state: State, models: Mapping[str, Model]) -> dict[str, str]:
+    """The md5 of each table as it should be."""
+    return {
+        name: _digest(
+            tuple(_meaning(row[c.name], c, parsed=True) for c in model.columns)
+            for row in state.get(name, {}).values()
+        )
+        for name, model in sorted(models.items())
+    }
+
+
+def digest_of_database(url: str, models: Mapping[str, Model]) -> dict[str, str]:
+    """The md5 of each table as it is."""
+    read = _sqlite if url.startswith("sqlite") else _postgres
+    parsed = read is _postgres
+    return {
+        name: _digest(
+            tuple(
+                _meaning(value, column, parsed=parsed)
+                for value, column in zip(row, model.columns, strict=True)
+            )
+            for row in read(url, _query(model))
+        )
+        for name, model in sorted(models.items())
+    }
+
+
+def _query(model: Model) -> str:
+    columns = ", ".join(f'"{name}"' for name in model.column_names)
+    return f'SELECT {columns} FROM "{model.table}"'
+
+
+def _postgres(url: str, query: str) -> Iterator[tuple[object, ...]]:
+    with psycopg.connect(url) as connection:
+        set_json_loads(loads, connection)
+        connection.execute("SET TimeZone = 'UTC'")
+        yield from connection.execute(query)
+
+
+def _sqlite(url: str, query: str) -> Iterator[tuple[object, ...]]:
+    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+    try:
+        yield from connection.execute(query)
+    finally:
+        connection.close()
+
+
+def _digest(rows: Iterable[Row]) -> str:
+    text = json.dumps(sorted(rows), ensure_ascii=False)
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _meaning(value: object, column: Column, *, parsed: bool) -> str:
+    """One spelling for all ways to write a value of *column*."""
+    if value is None:
+        return ""
+    if column.type == "Json" or column.list:
+        return _json(value if parsed else loads(str(value)))
+    match column.type:
+        case "DateTime":
+            return str(_moment(value))
+        case "Boolean":
+            return str(bool(value))
+        case "Double" | "Float":
+            return repr(float(str(value)))
+        case "Int" | "BigInt" | "Decimal":
+            return _plain(Decimal(str(value)))
+        case _:
+            return f"'{value}'"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, default=_number)
+
+
+def _number(value: object) -> str:
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{value!r} is not of JSON")
+    return _plain(value)
+
+
+def _plain(number: Decimal) -> str:
+    text = format(number, "f")
+    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+
+
+def _moment(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+    text = str(value).replace("Z", "+00:00")
+    head, _, tail = text.partition(".")
+    if not tail:
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    digits = tail.removesuffix("+00:00")
+    whole = datetime.fromisoformat(head).replace(tzinfo=UTC)
+    rounded = round(float(f"0.{digits}") * 10**MICROSECOND_DIGITS)
+    return whole + timedelta(microseconds=rounded)

@@ -1,0 +1,127 @@
+"""The parts that are measured: servers, databases, and what their processes use.
+
+CPU and memory are the kernel's own counts from /proc, so that this runs on Linux
+only. PostgreSQL is a cluster of our own that keeps its promises (fsync is on).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from eds_core.sandbox import Sandbox
+
+from tests.servers import (
+    NO_POSTGRES,
+    OwnPostgres,
+    PostgresServer,
+    _new_home,
+    postgres_programs,
+)
+
+TICKS = os.sysconf("SC_CLK_TCK")
+SETTINGS = {
+    "fsync": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "512MB",
+    "max_wal_size": "8GB",
+}
+START_WITHIN = 30.0  # seconds
+
+
+@contextmanager
+def own_postgres() -> Iterator[PostgresServer]:
+    """Lend a new cluster whose commits reach the disk."""
+    programs = postgres_programs()
+    if programs is None:
+        raise SystemExit(NO_POSTGRES)
+    server = OwnPostgres(programs, _new_home())
+    try:
+        server.create()
+        for name, value in SETTINGS.items():
+            server.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+        server.stop()
+        server.start()
+        yield server
+    finally:
+        server.discard()
+
+
+class EdsServer:
+    """`eds server` as a process of its own, streaming into *url*."""
+
+    def __init__(self, sandbox: Sandbox, url: str, log: Path, *more: str) -> None:
+        self.url = url
+        self._log = log
+        program = Path(sys.executable).with_name("eds")
+        self._command = [
+            *(os.environ.get("BENCH_WRAPPER", "").split() or [sys.executable]),
+            program,
+            "server",
+            *("--creds", sandbox.credentials, "--server", sandbox.url, *more, url),
+        ]
+
+    def __enter__(self) -> EdsServer:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def check(self) -> None:
+        """Raise what the server has said if it has ended."""
+        if self._process.poll() is not None:
+            raise RuntimeError(f"the server ended:\n{self._log.read_text()[-3000:]}")
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + START_WITHIN
+        while not re.search(rb"\bready\b", self._log.read_bytes()):
+            self.check()
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not ready:\n{self._log.read_text()[-3000:]}")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        self._process.wait(30)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """CPU seconds so far, and the most memory held at once, of one process."""
+
+    cpu: float
+    peak_mib: float
+
+
+def usage(pid: int) -> Usage:
+    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    cpu = (int(stat[11]) + int(stat[12])) / TICKS  # user and system
+    status = Path(f"/proc/{pid}/status").read_text()
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return Usage(cpu, int(peak[1]) / 1024 if peak else 0.0)
+
+
+def backends(url: str) -> list[int]:
+    """The process ids that serve others than us in the database of *url*."""
+    query = (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+        "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
+    with psycopg.connect(url) as connection:
+        return [pid for (pid,) in connection.execute(query)]

@@ -1,0 +1,142 @@
+"""From a URL to a connection, and what it means when there is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from eds_core.errors import ConfigError
+from eds_core.sql_errors import LOST, UNKNOWN, Fault, first_sentence
+from eds_core.urls import redact
+
+_SCHEME = re.compile(r"^postgres(ql)?(\+\w+)?://", re.IGNORECASE)
+
+#: libpq's parameters where the URL does not say otherwise. A peer that is gone
+#: without a word is noticed within a minute.
+_DEFAULTS: Mapping[str, str] = {
+    "application_name": "eds",
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+
+#: Of every session. Rows are found by their key and nothing else, so a plan that
+#: reads whole tables is never meant, however small they were when it was made.
+SETTINGS: Mapping[str, str] = {
+    "client_encoding": "UTF8",
+    "datestyle": "ISO, YMD",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    # A hung EDS lets go of its rows, so that another one can take over.
+    "idle_in_transaction_session_timeout": "60s",
+    "jit": "off",
+    "lock_timeout": "10s",
+    "plan_cache_mode": "force_generic_plan",
+    "timezone": "UTC",
+}
+
+#: What servers and libpq say when there is no connection, and no code with it.
+_WORDS: tuple[tuple[str, str, str], ...] = (
+    (r"database .* does not exist", "3D000", ""),
+    (
+        r"permission denied for database",
+        "42501",
+        "GRANT CONNECT ON DATABASE ... TO ...",
+    ),
+    (r"the database system is|terminating connection", "57P03", ""),
+    (r"too many clients|too many connections|connection slots", "53300", ""),
+    (
+        r"certificate|SSL|TLS|sslmode",
+        "TLS00",
+        "check sslmode, sslrootcert and the host against the server's certificate",
+    ),
+    (
+        r"pg_hba\.conf",
+        "28000",
+        "let the server's pg_hba.conf admit this user from this host",
+    ),
+    (r"password|role .* does not exist|not permitted to log in|authent", "28P01", ""),
+    (r"^invalid|unrecognized configuration|invalid value", UNKNOWN, ""),
+)
+
+
+def parse(url: str) -> dict[str, Any]:
+    """Return what libpq makes of *url*, and our defaults. Raises ConfigError."""
+    try:
+        given = conninfo_to_dict(_SCHEME.sub("postgresql://", url, count=1))
+    except (psycopg.Error, UnicodeError) as error:
+        raise ConfigError(
+            f"{redact(url)} is not a PostgreSQL URL: {_reason(str(error))}",
+            advice="it should look like postgresql://user:password@host:5432/database; "
+            "in a password write %40 for @, %2F for /, %3A for :, %25 for %",
+        ) from None  # the cause may hold the password
+    _check_ports(url, str(given.get("port") or ""))
+    return {**_DEFAULTS, **given}
+
+
+def _check_ports(url: str, ports: str) -> None:
+    for port in filter(None, ports.split(",")):
+        if not port.isdecimal() or not 0 < int(port) < 1 << 16:
+            raise ConfigError(
+                f"{redact(url)} has no valid port",
+                advice="a port is a number, such as 5432",
+            )
+
+
+def _reason(text: str) -> str:
+    """What libpq dislikes; of what it quotes, only the name of a parameter."""
+    first = text.strip().splitlines()[0]
+    return first if first.startswith("invalid URI query par") else first.split('"')[0]
+
+
+def connect(parameters: Mapping[str, Any]) -> psycopg.Connection[Any]:
+    """Connect as *parameters* say; every statement is prepared when first used."""
+    connection = psycopg.connect(**parameters, prepare_threshold=0)
+    connection.prepared_max = 1000  # a few per table and model version
+    if connection.info.parameter_status("crdb_version"):
+        connection.close()
+        raise ConfigError(
+            "this server is CockroachDB, this driver is for PostgreSQL",
+            advice="use a driver for cockroachdb:// when there is one",
+        )
+    return connection
+
+
+def read_fault(error: BaseException) -> Fault:
+    """Reduce an exception of psycopg's to what may be shown."""
+    if not isinstance(error, psycopg.Error):
+        return Fault(UNKNOWN, first_sentence(str(error)))
+    if error.sqlstate is None:
+        return _without_code(error)
+    said = error.diag
+    text = first_sentence(said.message_primary or str(error))
+    names = said.constraint_name or said.column_name or ""
+    return Fault(error.sqlstate, text, names)
+
+
+def _without_code(error: psycopg.Error) -> Fault:
+    if isinstance(error, psycopg.DataError):  # psycopg itself refuses a value
+        return Fault("22021", first_sentence(str(error)))
+    text = _last_words(str(error))
+    for pattern, code, advice in _WORDS:
+        if re.search(pattern, text):
+            return Fault(code, text, advice=advice)
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return Fault(LOST, text)
+    return Fault(UNKNOWN, first_sentence(text))
+
+
+def _last_words(text: str) -> str:
+    """The server's own words of an error that says where it comes from."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = next((line for line in lines if "FATAL" in line), lines[0] if lines else "")
+    return re.sub(r"^.* failed: |^connection is bad: |FATAL:\s+", "", told)

@@ -1,0 +1,181 @@
+"""The PostgreSQL driver: rows go in as the JSON they came as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
+
+from psycopg.types.json import Json
+from sqlalchemy import URL, Engine, NullPool, Numeric, Text, create_engine, make_url
+
+from eds_core.driver import Capabilities
+from eds_core.event import Row, VersionedKey
+from eds_core.schema import Column, ColumnType
+from eds_core.sql import SqlDriver, Step
+from eds_core.sql_books import Books
+from eds_core.sql_errors import Fault, decide
+from eds_core.sql_portable import key_text
+from eds_core.sql_tables import RealTable, Target
+
+from . import connecting, statements, tables
+
+#: Bytes of rows in one statement; PostgreSQL's own limit is 1 GB.
+_BYTES_AT_ONCE = 16 * 1024 * 1024
+
+
+class PostgresDriver(SqlDriver):
+    """One PostgreSQL database, in the first schema of its search path."""
+
+    title = "PostgreSQL"
+    example_url = "postgresql://user:password@host:5432/database"
+    capabilities: ClassVar[Capabilities] = Capabilities(max_rows=2_000)
+    version_type = "numeric(30,10)"
+    types: ClassVar[Mapping[ColumnType, str]] = {
+        ColumnType.TEXT: "text",
+        ColumnType.INTEGER: "bigint",
+        ColumnType.NUMBER: "double precision",
+        ColumnType.DECIMAL: "numeric",
+        ColumnType.BOOLEAN: "boolean",
+        ColumnType.TIMESTAMP: "timestamp(6) with time zone",
+        ColumnType.DATETIME: "timestamp(6) without time zone",
+        ColumnType.JSON: "jsonb",
+        ColumnType.BYTES: "bytea",
+    }
+    # Keys are equal byte by byte, and need no language to be sorted.
+    key_types: ClassVar[Mapping[ColumnType, str]] = {
+        ColumnType.TEXT: 'text COLLATE "C"'
+    }
+
+    def parse(self, url: str) -> URL:
+        connecting.parse(url)
+        return make_url("postgresql+psycopg://")  # libpq reads the URL itself
+
+    def make_engine(self) -> Engine:
+        parameters = connecting.parse(self.url)
+        return create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: connecting.connect(parameters),
+            poolclass=NullPool,
+            hide_parameters=True,
+            use_native_hstore=False,  # it would look for the extension each time
+        )
+
+    def prepare_session(self) -> str | None:
+        wanted = dict(connecting.SETTINGS)
+        if self.read_only:
+            wanted["default_transaction_read_only"] = "on"
+        setting = ", ".join(["set_config(%s, %s, false)"] * len(wanted))
+        words = [word for pair in wanted.items() for word in pair]
+        with self.session.cursor() as cursor:
+            cursor.execute(f"SELECT {setting}", words)
+            (schema,) = cursor.execute("SELECT current_schema()").fetchone()
+        if schema is None:
+            told = "the search path names no schema that exists"
+            raise decide(Fault("3F000", told), self.answers)
+        return str(schema)
+
+    def make_books(self) -> Books:
+        name: Text = Text(collation="C")
+        return Books(name=name, key=name, version=Numeric(30, 10))
+
+    def read_fault(self, error: BaseException) -> Fault:
+        return connecting.read_fault(error)
+
+    def look(self, table: str) -> RealTable | None:
+        quoted = self.session.quote_table(table)
+        with self.session.reading(), self.session.cursor() as cursor:
+            return tables.look(cursor, table, quoted, self.type_of)
+
+    def widening(self, real: RealTable, column: Column) -> Step:
+        quote = self.session.quote
+        name = quote(column.name)
+        in_key = column.name in real.primary
+        wide = self.key_types if in_key else {}
+        declared = wide.get(column.type, self.types[column.type])
+        found = real.columns[column.name].type
+        value = _EXACT.get(found, "{}::text").format(name) if found else name
+        alter = (
+            f"ALTER TABLE {self.session.quote_table(real.name)} ALTER COLUMN {name} "
+            f"TYPE {declared} USING {_cast(value, column.type)}"
+        )
+        return (alter,)
+
+    def write(self, target: Target, rows: Sequence[Row]) -> int:
+        statement = self._statement(target, "upsert")
+        return sum(
+            self._run(
+                statement,
+                Json(b"[%b]" % b",".join(bytes(row.after) for row in part), _as_it_is),
+                _array(str(row.version) for row in part),
+                [key_text(row.key) for row in part],
+                target.real.name,
+            )
+            for part in _parts(rows)
+        )
+
+    def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
+        versions = _array(str(key.version) for key in keys)
+        return self._run(
+            self._statement(target, "delete"),
+            target.real.name,
+            [key_text(key.key) for key in keys],
+            versions,
+            versions,
+            *map(list, zip(*(key.key for key in keys), strict=True)),
+        )
+
+    def _statement(self, target: Target, verb: str) -> str:
+        if (known := target.statements.get(verb)) is None:
+            make = {"upsert": statements.upsert, "delete": statements.delete}[verb]
+            place = self.session.quote_table
+            known = target.statements[verb] = make(
+                target,
+                place(target.real.name),
+                place("_eds_tombstone"),
+                self.session.quote,
+            )
+        return known
+
+    def _run(self, statement: str, *parameters: object) -> int:
+        with self.session.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return int(cursor.rowcount)
+
+
+def _as_it_is(data: bytes) -> bytes:
+    """The rows are JSON already."""
+    return data
+
+
+def _array(numbers: Iterator[str]) -> str:
+    """PostgreSQL's text form of an array, which takes no driver to make."""
+    return "{" + ",".join(numbers) + "}"
+
+
+def _parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    part: list[Row] = []
+    size = 0
+    for row in rows:
+        length = memoryview(row.after).nbytes
+        if part and size + length > _BYTES_AT_ONCE:
+            yield part
+            part, size = [], 0
+        part.append(row)
+        size += length
+    yield part
+
+
+def _cast(value: str, kind: ColumnType) -> str:
+    return f"({value})::numeric" if kind is ColumnType.DECIMAL else f"({value})::text"
+
+
+_ISO = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
+
+#: How a value of each type is written in digits and letters, losing nothing.
+_EXACT: Mapping[ColumnType, str] = {
+    ColumnType.TIMESTAMP: "CASE WHEN isfinite({0}) THEN "
+    f"to_char({{0}} AT TIME ZONE 'UTC', {_ISO}) ELSE {{0}}::text END",
+    ColumnType.DATETIME: "CASE WHEN isfinite({0}) THEN "
+    f"to_char({{0}}, {_ISO}) ELSE {{0}}::text END",
+    ColumnType.BYTES: "replace(encode({0}, 'base64'), chr(10), '')",
+}

@@ -1,0 +1,106 @@
+"""The two statements that write: one round trip each, however many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from eds_core.sql_tables import VERSION, Target
+
+from .tables import PostgresColumn
+
+Quote = Callable[[str], str]
+
+_KEY = "_eds_key"
+_MOMENTS = ("timestamp", "date")
+
+
+def upsert(target: Target, table: str, tombstones: str, quote: Quote) -> str:
+    """Take a JSON array of rows, then versions and keys in the same order.
+
+    PostgreSQL reads the JSON itself, straight into the columns' own types.
+    """
+    names = [*target.columns]
+    columns = {name: _column(target, name) for name in names}
+    record = ", ".join(f"{quote(n)} {_read_as(c)}" for n, c in columns.items())
+    values = ", ".join(_value(c, f"r.{quote(n)}") for n, c in columns.items())
+    every = ", ".join(map(quote, names))
+    version = quote(VERSION)
+    sets = ", ".join(
+        f"{quote(name)} = excluded.{quote(name)}" for name in [*target.values, VERSION]
+    )
+    return (
+        f"INSERT INTO {table} AS t ({every}, {version}) "  # noqa: S608 - identifiers only, quoted
+        f"SELECT {values}, r.{version} "
+        f"FROM ROWS FROM (json_to_recordset(%s::json) AS ({record}), "
+        "unnest(%s::numeric[]), unnest(%s::text[])) "
+        f"AS r({every}, {version}, {quote(_KEY)}) "
+        f"WHERE NOT EXISTS (SELECT FROM {tombstones} AS d WHERE d.table_name = %s "
+        f"AND d.key = r.{quote(_KEY)} AND d.version > r.{version}) "
+        f"ON CONFLICT ({', '.join(map(quote, target.table.key))}) DO UPDATE "
+        f"SET {sets} "
+        f"WHERE t.{version} IS NULL OR t.{version} <= excluded.{version}"
+    )
+
+
+def delete(target: Target, table: str, tombstones: str, quote: Quote) -> str:
+    """Take the table's name, tombstone keys, versions, and each key column's values."""
+    key = target.table.key
+    version = quote(VERSION)
+    arrays = ", ".join(["%s::text[]"] * len(key))
+    same = " AND ".join(
+        f"t.{quote(name)} = d.{quote(name)}::{_plain(_column(target, name))}"
+        for name in key
+    )
+    return (
+        f"WITH dead AS (INSERT INTO {tombstones} AS t (table_name, key, version) "  # noqa: S608 - identifiers only, quoted
+        "SELECT %s, d.key, d.version "
+        "FROM unnest(%s::text[], %s::numeric[]) AS d(key, version) "
+        "ON CONFLICT (table_name, key) DO UPDATE SET version = excluded.version "
+        "WHERE t.version < excluded.version) "
+        f"DELETE FROM {table} AS t "
+        f"USING unnest(%s::numeric[], {arrays}) "
+        f"AS d({version}, {', '.join(map(quote, key))}) "
+        f"WHERE {same} AND (t.{version} IS NULL OR t.{version} <= d.{version})"
+    )
+
+
+def _column(target: Target, name: str) -> PostgresColumn:
+    return cast(PostgresColumn, target.real.columns[name])
+
+
+def _read_as(column: PostgresColumn) -> str:
+    """The type that JSON is read into. Moments and bytes need a second look."""
+    if column.declared == "bytea" or column.declared.startswith(_MOMENTS):
+        return "text"
+    return _escaped(column.declared)
+
+
+def _value(column: PostgresColumn, read: str) -> str:
+    if column.declared == "bytea":
+        return f"decode({read}, 'base64')"
+    if column.declared.startswith(_MOMENTS):
+        return _moment(column.declared, read)
+    return read
+
+
+def _moment(declared: str, read: str) -> str:
+    """A date and time, and never a word such as ``now``: that would be the clock.
+
+    With # before it, such a word is no date for PostgreSQL either. What has an
+    offset becomes UTC where the column keeps none.
+    """
+    date = f"({read} COLLATE \"C\" < ':' AND {read} LIKE '____-__-__%%')"
+    safe = f"CASE WHEN {date} THEN {read} ELSE '#' || {read} END"
+    if "without time zone" in declared:
+        return f"(({safe})::timestamptz AT TIME ZONE 'UTC')::{declared}"
+    return f"({safe})::{declared}"
+
+
+def _plain(column: PostgresColumn) -> str:
+    return _escaped(column.plain)
+
+
+def _escaped(declared: str) -> str:
+    """Psycopg takes a % for the beginning of a parameter."""
+    return declared.replace("%", "%%")
