@@ -24,7 +24,7 @@ MICROSECOND_DIGITS = 6
 
 
 def loads(text: str | bytes) -> object:
-    return json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    return json.loads(text, parse_float=Decimal)
 
 
 def digest_of_state(state: State, models: Mapping[str, Model]) -> dict[str, str]:
@@ -99,13 +99,22 @@ def _meaning(value: object, column: Column, *, parsed: bool) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, default=_number)
+    return json.dumps(_comparable(value), sort_keys=True)
 
 
-def _number(value: object) -> str:
-    if not isinstance(value, Decimal):
-        raise TypeError(f"{value!r} is not of JSON")
-    return _plain(value)
+def _comparable(value: object) -> object:
+    """Numbers in one spelling, whatever Python made of them."""
+    match value:
+        case bool():
+            return value
+        case int() | Decimal():
+            return {"number": _plain(Decimal(value))}
+        case list():
+            return [_comparable(item) for item in value]
+        case dict():
+            return {name: _comparable(item) for name, item in value.items()}
+        case _:
+            return value
 
 
 def _plain(number: Decimal) -> str:

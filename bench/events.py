@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, count
 from random import Random
 
-from eds_core.sandbox import COMPANY, Column, Model, ShopEvent, load_models
+from eds_core.sandbox import COMPANY, Model, ShopEvent, load_models
 from eds_core.sandbox.books import Books, Company
 from eds_core.sandbox.values import Value
 
@@ -22,6 +22,7 @@ ZIPF = 1.05
 DELETES = 0.024
 WIDEST = 70
 START = 1_735_689_600_000_000_000  # 2025-01-01: versions lie in the past
+LOCATION = "6287a4154d1a72cc5ce091bc"
 STEP = 1_000_000  # nanoseconds from one change to the next
 
 #: Each table's share of the events, in percent.
@@ -54,7 +55,7 @@ def bench_models() -> dict[str, Model]:
     every = load_models()
     models = {table: every[table] for table in SHARES}
     order = models["order"]
-    return models | {"order": replace(order, columns=_widest(order))}
+    return models | {"order": replace(order, columns=order.columns[:WIDEST])}
 
 
 def generate(seed: int = 1) -> Iterator[ShopEvent]:
@@ -100,7 +101,7 @@ def _change(
     store = company.stores.get(table)
     row = store.get((id_,)) if store else None
     if row is None:
-        return books.insert(company, table, {"id": id_})
+        return books.insert(company, table, {"id": id_, "locationId": LOCATION})
     if books.values.chance(deletes):
         return books.delete(company, row)
     return books.update(company, row, _some_values(books, row.model))
@@ -118,8 +119,3 @@ def _keys(random: Random, share: int) -> Keys:
     ids = tuple(f"{random.getrandbits(96):024x}" for _ in range(size))
     weights = accumulate(1 / rank**ZIPF for rank in range(1, size + 1))
     return Keys(ids, tuple(weights))
-
-
-def _widest(model: Model) -> tuple[Column, ...]:
-    meta = model.column("meta")
-    return (*[c for c in model.columns if c is not meta][: WIDEST - 1], meta)

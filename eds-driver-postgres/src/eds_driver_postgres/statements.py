@@ -16,7 +16,7 @@ _MOMENTS = ("timestamp", "date")
 
 
 def upsert(target: Target, table: str, tombstones: str, quote: Quote) -> str:
-    """Take a JSON array of rows, then versions and keys in the same order.
+    """Take a JSON array of rows, versions, and a JSON array of keys, all in order.
 
     PostgreSQL reads the JSON itself, straight into the columns' own types.
     """
@@ -33,7 +33,7 @@ def upsert(target: Target, table: str, tombstones: str, quote: Quote) -> str:
         f"INSERT INTO {table} AS t ({every}, {version}) "  # noqa: S608 - identifiers only, quoted
         f"SELECT {values}, r.{version} "
         f"FROM ROWS FROM (json_to_recordset(%s::json) AS ({record}), "
-        "unnest(%s::numeric[]), unnest(%s::text[])) "
+        "unnest(%s::numeric[]), json_array_elements_text(%s::json)) "
         f"AS r({every}, {version}, {quote(_KEY)}) "
         f"WHERE NOT EXISTS (SELECT FROM {tombstones} AS d WHERE d.table_name = %s "
         f"AND d.key = r.{quote(_KEY)} AND d.version > r.{version}) "
@@ -44,10 +44,10 @@ def upsert(target: Target, table: str, tombstones: str, quote: Quote) -> str:
 
 
 def delete(target: Target, table: str, tombstones: str, quote: Quote) -> str:
-    """Take the table's name, tombstone keys, versions, and each key column's values."""
+    """Take the table's name, keys, versions twice, and each key column's values."""
     key = target.table.key
     version = quote(VERSION)
-    arrays = ", ".join(["%s::text[]"] * len(key))
+    arrays = ", ".join(["json_array_elements_text(%s::json)"] * len(key))
     same = " AND ".join(
         f"t.{quote(name)} = d.{quote(name)}::{_plain(_column(target, name))}"
         for name in key
@@ -55,11 +55,12 @@ def delete(target: Target, table: str, tombstones: str, quote: Quote) -> str:
     return (
         f"WITH dead AS (INSERT INTO {tombstones} AS t (table_name, key, version) "  # noqa: S608 - identifiers only, quoted
         "SELECT %s, d.key, d.version "
-        "FROM unnest(%s::text[], %s::numeric[]) AS d(key, version) "
+        "FROM ROWS FROM (json_array_elements_text(%s::json), unnest(%s::numeric[])) "
+        "AS d(key, version) "
         "ON CONFLICT (table_name, key) DO UPDATE SET version = excluded.version "
         "WHERE t.version < excluded.version) "
         f"DELETE FROM {table} AS t "
-        f"USING unnest(%s::numeric[], {arrays}) "
+        f"USING ROWS FROM (unnest(%s::numeric[]), {arrays}) "
         f"AS d({version}, {', '.join(map(quote, key))}) "
         f"WHERE {same} AND (t.{version} IS NULL OR t.{version} <= d.{version})"
     )
