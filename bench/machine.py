@@ -64,8 +64,7 @@ class EdsServer:
         self._log = log
         program = Path(sys.executable).with_name("eds")
         self._command = [
-            *(os.environ.get("BENCH_WRAPPER", "").split() or [sys.executable]),
-            program,
+            *(sys.executable, program),
             "server",
             *("--creds", sandbox.credentials, "--server", sandbox.url, *more, url),
         ]

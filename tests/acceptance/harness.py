@@ -12,6 +12,8 @@ from pathlib import Path
 
 from acceptance.tables import differences
 
+from eds_core.sandbox import COMPANY, Sandbox
+
 SCRIPTS = Path(sys.executable).parent
 SERVER = (str(SCRIPTS / "eds-server"),)
 MODULE = (sys.executable, "-m", "eds_core")
@@ -136,6 +138,16 @@ async def serving(sandbox, *urls, args=(), credentials=None, env=None):
             await running.stop()
         assert running.code == 0, running.tail()
         assert "Traceback" not in running.err, running.tail()
+
+
+@asynccontextmanager
+async def streaming(directory, *urls, companies=(COMPANY,), tls=None, **options):
+    """A sandbox and a server that streams from it."""
+    async with (
+        Sandbox(directory, companies, tls=tls) as sandbox,
+        serving(sandbox, *urls, **options) as server,
+    ):
+        yield sandbox, server
 
 
 async def run(directory, *command, env=None, seconds=30):

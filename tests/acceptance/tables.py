@@ -32,7 +32,6 @@ def value(url, query, *parameters):
 def execute(url, *statements):
     """Do what a user does to a database; each statement is committed."""
     with closing(connect(url)) as connection:
-        connection.autocommit = True
         for statement in statements:
             connection.cursor().execute(statement)
 
@@ -45,7 +44,7 @@ def connect(url):
             timeout=10,
             isolation_level=None,
         )
-    connection = psycopg.connect(url, connect_timeout=5)
+    connection = psycopg.connect(url, connect_timeout=5, autocommit=True)
     set_json_loads(exactly, connection)
     return connection
 

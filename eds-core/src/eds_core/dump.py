@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from .errors import ConfigError
 from .event import Message
+
+log = logging.getLogger("eds.dump")
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST = 64  # characters of a table or message id in a file name
@@ -39,10 +42,16 @@ class Dump:
             f"{_safe(message.id or str(message.sequence))}"
             f".json{'.gz' if gzipped else ''}"
         )
+        try:
+            self._write(name, message.data)
+        except OSError as error:  # a full disk must not keep events from the database
+            log.warning("--dump-dir: %s not written: %s", name, error.strerror)
+
+    def _write(self, name: str, data: bytes) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         descriptor = os.open(self._directory / name, flags, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(message.data)
+            file.write(data)
 
 
 def _safe(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -45,14 +46,12 @@ class Freshness:
 def _statuses(work: Work) -> dict[Name, TableStatus]:
     now = time.time_ns()
     statuses: dict[Name, TableStatus] = {}
-    for event, _ in work.changes:
-        at, name = event.message.time, (event.table, event.message.company)
-        old = statuses.get(name)
+    for name, times in _times(work).items():
         statuses[name] = TableStatus(
             *name,
-            last_event=max(at, old.last_event if old else 0),
-            lag=max(0.0, (now - at) / 1e9),
-            rows=1 + (old.rows if old else 0),
+            last_event=max(times),
+            lag=max(0.0, (now - times[-1]) / 1e9),
+            rows=len(times),
         )
     for table, company in work.unparked:
         statuses.setdefault((table, company), TableStatus(table, company))
@@ -61,6 +60,15 @@ def _statuses(work: Work) -> dict[Name, TableStatus]:
         state = "resuming" if parked.resume else "parked"
         statuses[name] = TableStatus(*name, state=state, reason=parked.reason)
     return statuses
+
+
+def _times(work: Work) -> dict[Name, list[int]]:
+    """When each event of a table came, in their order."""
+    times: dict[Name, list[int]] = defaultdict(list)
+    for event, _ in work.changes:
+        message = event.message
+        times[event.table, message.company].append(message.time)
+    return times
 
 
 def _merge(

@@ -146,7 +146,11 @@ class Ledger(ABC):
 
     @abstractmethod
     def park(self, entries: Sequence[Parked]) -> None:
-        """Park tables, or move the position of parked ones (same table, company)."""
+        """Park tables, or move the position of parked ones (same table, company).
+
+        Only an entry that resumes moves it forward; parked again while it resumes,
+        a table keeps the earlier position.
+        """
 
     @abstractmethod
     def unpark(self, table: str, company: str) -> None:

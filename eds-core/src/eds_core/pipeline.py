@@ -106,8 +106,7 @@ class Pipeline:
         checkpoints = await self._claims.take_all(
             self._options.companies, self._options.look_back
         )
-        for parked in await self._call(self._destination.ledger.parked):
-            self._repeats.remember(parked)
+        await self._reload()
         for checkpoint in checkpoints:
             self._follow(checkpoint)
         await self._consumers_exist()
@@ -162,7 +161,8 @@ class Pipeline:
 
     def _work(self, taken: Taken) -> Work:
         moves = self._claims.positions.moves(taken.reached)
-        return make_work(taken.entries, moves, self._repeats.skipped)
+        work = make_work(taken.entries, moves, self._repeats.skipped)
+        return replace(work, resuming=self._repeats.resuming)
 
     def _idle_move_due(self, taken: Taken) -> bool:
         """Once a minute the checkpoint follows a stream that has nothing for us."""
@@ -228,7 +228,9 @@ class Pipeline:
             await self._pause(backoff.step())
             try:
                 await self._call(self._reopen)
-                return await self._reclaim(work)
+                work = await self._reclaim(work)
+                await self._reload()
+                return work
             except (TransientError, ConfigError) as again:
                 log.warning("%s: %s (trying again)", self._destination.title, again)
 
@@ -255,7 +257,16 @@ class Pipeline:
         self._writer.forget()
 
     async def _start_again(self, company: str) -> None:
-        self._follow(await self._claims.claim(company))
+        try:
+            self._follow(await self._claims.claim(company))
+            await self._reload()
+        except TransientError as error:
+            nothing = Work(changes=(), moves={})
+            await self._recover(nothing, error, Backoff(first=0.1, most=30))
+
+    async def _reload(self) -> None:
+        """Learn from the ledger which tables are parked."""
+        self._repeats.reload(await self._call(self._destination.ledger.parked))
 
     async def _give_up(self, taken: TakenOver) -> None:
         """Leave a company to its new owner; without any left, stop."""

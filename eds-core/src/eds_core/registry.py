@@ -91,12 +91,11 @@ class Registry:
         if entry.error is not None:
             self._ask_again(name, entry)
             raise entry.error
-        if entry.schema is not None and not entry.schema.inferred:
-            return entry.schema
         if entry.ask_again == 0:
-            return None
+            return entry.schema
         self._ask_again(name, entry)
-        entry.schema = infer(entry.schema, event)
+        if entry.schema is None or entry.schema.inferred:
+            entry.schema = infer(entry.schema, event)
         return entry.schema
 
     def _add(self, name: tuple[str, str]) -> _Entry:
@@ -116,21 +115,24 @@ class Registry:
         entry.task = asyncio.create_task(self._look_up(*name, entry))
 
     async def _look_up(self, table: str, version: str, entry: _Entry) -> None:
+        found = None
         try:
-            entry.schema = await self._find(table, version) or entry.schema
+            found = await self._find(table, version)
             entry.error = None
         except DecodeError as error:
             entry.error = error
         entry.task = None
-        if entry.schema is None or entry.schema.inferred:
-            entry.ask_again = time.monotonic() + _ASK_AGAIN
+        if found is not None and found != entry.schema:
+            entry.schema = found
+        # The latest one may be from the time before this version.
+        exact = found is not None and found.model_version == version
+        entry.ask_again = 0 if exact else time.monotonic() + _ASK_AGAIN
         self._changed()
 
     async def _find(self, table: str, version: str) -> TableSchema | None:
         """Exact, then latest; None when neither can be had now."""
-        if not _TOKEN.fullmatch(version):
-            version = LATEST
-        for wanted in dict.fromkeys((version, LATEST)):
+        versions = (version, LATEST) if _TOKEN.fullmatch(version) else (LATEST,)
+        for wanted in dict.fromkeys(versions):
             try:
                 found = await self._patiently(table, wanted)
             except TransientError as error:

@@ -61,6 +61,21 @@ class Repeats:
         self._feed.pool.release(resume.intake.drop_lane(resume.parked.company))
         self._feed.forget(resume.subject)
 
+    def reload(self, parked: Iterable[Parked]) -> None:
+        """Believe the ledger alone: it was restored, or a commit's answer was lost.
+
+        What was being read again begins anew with the next ``resume``.
+        """
+        for resume in self._resumes.values():
+            self._leave_soon(resume)
+        self._resumes.clear()
+        self._parked = {(entry.table, entry.company): entry for entry in parked}
+
+    @property
+    def resuming(self) -> dict[Name, int]:
+        """From where each table is read again that is on its way back."""
+        return {name: self._parked[name].sequence for name in self._resumes}
+
     async def leave(self, company: str) -> None:
         """The company is no longer ours."""
         for name in [n for n in self._parked if n[1] == company]:
@@ -110,9 +125,15 @@ class Repeats:
     ) -> Work | None:
         """Work that tries quarantined messages again; None when there is none.
 
-        One whose schema is still being asked for waits for the next time.
+        One whose schema is still being asked for waits for the next time, one of a
+        parked table until that is resumed.
         """
-        mine = [entry for entry in entries if entry.company in positions.held]
+        mine = [
+            entry
+            for entry in entries
+            if entry.company in positions.held
+            and (entry.table, entry.company) not in self.skipped
+        ]
         ready = [(q, entry) for q in mine if (entry := self._decoded(q.message))]
         if not ready:
             return None

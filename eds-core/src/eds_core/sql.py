@@ -39,6 +39,7 @@ from .sql_tables import (
     check_case,
     check_key,
     check_lengths,
+    lacks,
     match,
     missing,
     narrow,
@@ -275,8 +276,8 @@ class SqlDriver(Driver):
         if real is None or real.name != table.name:
             raise decide(Fault("42P01", f"there is no table {table.name}"), ANSWERS)
         check_key(table, real, self.session.quote)
-        if VERSION not in real.columns:
-            text = f"table {table.name} has no column {VERSION}"
+        if lacking := lacks(table, real):
+            text = f"table {table.name} has no column {', '.join(lacking)}"
             raise decide(Fault("42703", text), ANSWERS)
         return match(table, real)
 
@@ -292,4 +293,5 @@ class SqlDriver(Driver):
             self._forget(table)
             if isinstance(error, TableError):
                 error.table = table
+                error.advice = error.advice or f"see to the table {table}"
             raise

@@ -194,13 +194,22 @@ class SqlLedger(Ledger):
         with self._session.joined():
             for entry in entries:
                 row = {
-                    "seq": entry.sequence,
+                    "seq": self._first(entry),
                     "reason": storable(entry.reason),
                     "advice": storable(entry.advice),
                     "resume": int(entry.resume),
                 }
                 self._put(self._books.parked, entry.table, entry.company, row, row)
                 self._set_state(entry.table, entry.company, "parked", entry.reason)
+
+    def _first(self, entry: Parked) -> int:
+        """Where reading has to begin: only a resume may move it forward."""
+        table = self._books.parked
+        query = select(table.c.seq).where(_of(table, entry.table, entry.company))
+        known = self._session.execute(query).scalar()
+        if known is None or entry.resume:
+            return entry.sequence
+        return min(int(known), entry.sequence)
 
     def unpark(self, table: str, company: str) -> None:
         parked = self._books.parked

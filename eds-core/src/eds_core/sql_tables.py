@@ -67,6 +67,11 @@ def match(table: TableSchema, real: RealTable) -> Target:
     return Target(table, real, columns)
 
 
+def lacks(table: TableSchema, real: RealTable) -> list[str]:
+    """The columns that somebody dropped: values for them must not get lost."""
+    return [name for name in (*table.types, VERSION) if name not in real.columns]
+
+
 def missing(change: SchemaChange, real: RealTable) -> list[Column]:
     """The columns that *real* still lacks."""
     return [c for c in change.adds if c.name not in real.columns]

@@ -55,6 +55,14 @@ _CODES: Mapping[int, str] = {
 }
 
 
+#: SQLite has one code for all that is wrong with a statement.
+_WORDS: Mapping[str, str] = {
+    "no such table": "42P01",
+    "no such column": "42703",
+    "has no column": "42703",
+}
+
+
 class SqliteDriver(SqlDriver):
     """One file. Position and rows live in it together."""
 
@@ -143,9 +151,10 @@ class SqliteDriver(SqlDriver):
         return None
 
     def read_fault(self, error: BaseException) -> Fault:
-        code = getattr(error, "sqlite_errorcode", 0)
+        code, text = getattr(error, "sqlite_errorcode", 0), first_sentence(str(error))
         state = _CODES.get(code) or _CODES.get(code & 0xFF, UNKNOWN)
-        return Fault(state, first_sentence(str(error)))
+        worded = next((c for words, c in _WORDS.items() if words in text), state)
+        return Fault(worded, text)
 
     def stamp(self) -> object:
         return self._rows("PRAGMA schema_version")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import msgspec
 
@@ -32,6 +33,7 @@ class Work:
     parked: Sequence[Parked] = ()  # rows of the ledger to be written
     unparked: Sequence[tuple[str, str]] = ()  # (table, company) caught up
     replayed: Sequence[str] = ()  # quarantine entries that this work settles
+    resuming: Mapping[tuple[str, str], int] = field(default_factory=dict)  # from where
 
     def without_company(self, company: str) -> Work:
         return replace(
@@ -46,13 +48,19 @@ class Work:
         )
 
     def without_table(self, table: str, error: EdsError) -> Work:
-        """Park *table* at the first of its events, per company."""
+        """Park *table* at the first of its events, per company.
+
+        One that is being read again already is parked where that has come to. What
+        comes from the quarantine returns to it: the stream may no longer have it.
+        """
+        mine = [event.message for event, _ in self.changes if event.table == table]
+        if self.replayed:
+            return self.without_events({m.sequence: error for m in mine})
         first: dict[str, int] = {}
-        for event, _ in self.changes:
-            if event.table == table:
-                sequence = event.message.sequence
-                company = event.message.company
-                first[company] = min(sequence, first.get(company, sequence))
+        for message in mine:
+            company, sequence = message.company, message.sequence
+            known = first.get(company, self.resuming.get((table, company), sequence))
+            first[company] = min(sequence, known)
         parked = [
             Parked(table, company, sequence, str(error), error.advice)
             for company, sequence in sorted(first.items())
@@ -151,15 +159,8 @@ class KeyReader:
 
     def __init__(self, table: TableSchema) -> None:
         self._table = table
-        names = [f"k{index}" for index in range(len(table.key))]
-        struct = msgspec.defstruct(
-            "Key",
-            [(name, object, None) for name in names],
-            rename=dict(zip(names, table.key, strict=True)),
-            gc=False,
-        )
-        self._decoder = msgspec.json.Decoder(struct)
-        self._names = names
+        self._names = _field_names(table.key)
+        self._decoder = _key_decoder(table.key)
 
     def check(self, row: Row) -> EdsError | None:
         """Say what is wrong with the row's key, or None."""
@@ -176,6 +177,22 @@ class KeyReader:
             f"the event's key {list(key)} and its row's {columns} "
             f"{list(found)} do not agree"
         )
+
+
+@lru_cache(maxsize=512)  # making one costs more than decoding 100 rows
+def _key_decoder(key: Key) -> msgspec.json.Decoder[object]:
+    names = _field_names(key)
+    struct = msgspec.defstruct(
+        "Key",
+        [(name, object, None) for name in names],
+        rename=dict(zip(names, key, strict=True)),
+        gc=False,
+    )
+    return msgspec.json.Decoder(struct)
+
+
+def _field_names(key: Key) -> list[str]:
+    return [f"k{index}" for index in range(len(key))]
 
 
 def _text(value: object) -> str | None:

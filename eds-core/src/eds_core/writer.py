@@ -183,7 +183,8 @@ class Writer:
         if isolation.mended:
             log.warning("%s: %d values replaced", run.table.name, isolation.mended)
         for item, error in isolation.rejected:
-            bad[run.event(item.key).message.sequence] = error
+            named = _with_column(run.table, item, error)
+            bad[run.event(item.key).message.sequence] = named
         self._count_alike(run.table.name, isolation)
         return isolation.changed
 
@@ -222,6 +223,26 @@ class Writer:
             with self._destination.transaction():
                 self._destination.ledger.report(statuses)
             self.freshness.committed()
+
+
+def _with_column(
+    table: TableSchema, item: Row | VersionedKey, error: RejectedError
+) -> RejectedError:
+    """Name the column whose value does not fit, where the database does not."""
+    if not isinstance(item, Row):
+        return error
+    for column in table.columns:
+        try:
+            item.get(column.name, column.type)
+        except RejectedError:
+            if column.name in str(error):
+                return error
+            return RejectedError(
+                f"column {column.name}: {error}",
+                advice=error.advice,
+                signature=error.signature,
+            )
+    return error
 
 
 def _as_it_is(_item: VersionedKey) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
@@ -153,7 +154,7 @@ def _json(data: bytes) -> Json:
 
 def _texts(texts: Iterable[str]) -> Json:
     """A JSON array: psycopg's own arrays of text cost more than all the rest."""
-    return _json(msgspec.json.encode([*texts]))
+    return _json(json.dumps([*texts]).encode())
 
 
 def _array(numbers: Iterator[str]) -> str:

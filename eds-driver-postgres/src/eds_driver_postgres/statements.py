@@ -88,11 +88,11 @@ def _value(column: PostgresColumn, read: str) -> str:
 def _moment(declared: str, read: str) -> str:
     """A date and time, and never a word such as ``now``: that would be the clock.
 
-    With # before it, such a word is no date for PostgreSQL either. What has an
+    Behind an unknown word it is no date for PostgreSQL either. What has an
     offset becomes UTC where the column keeps none.
     """
     date = f"({read} COLLATE \"C\" < ':' AND {read} LIKE '____-__-__%%')"
-    safe = f"CASE WHEN {date} THEN {read} ELSE '#' || {read} END"
+    safe = f"CASE WHEN {date} THEN {read} ELSE 'no date: ' || {read} END"
     if "without time zone" in declared:
         return f"(({safe})::timestamptz AT TIME ZONE 'UTC')::{declared}"
     return f"({safe})::{declared}"

@@ -6,26 +6,29 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 import nats.errors
-from nats.aio.client import Client
+from nats.aio.client import Client, RawCredentials
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from eds_core.credentials import parse_credentials, read_credentials
 from eds_core.errors import ConfigError, FatalError, TransientError
+
+from .address import check_scheme, needs_tls, shown
 
 log = logging.getLogger("eds.nats")
 
 STREAM = "dbchange"
 _API = "$JS.API."
-_LOOPBACK = ("localhost", "127.", "::1")
 _REFUSED = ("authorization", "authentication", "nkey", "jwt", "expired", "revoked")
 _CLOSE_WITHIN = 5.0  # seconds
+_LOOK_EVERY = 0.5  # seconds between looks at whether the connection still is
 _SHOWN = 400  # characters of a payload in a trace
 
 MessageHandler = Callable[[Msg], Awaitable[None]]
@@ -68,63 +71,97 @@ class Connection:
         self._client = Client()
         self._reason: Exception | None = None
         self._began = False
+        self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Connect within the time-out.
 
-        Raises ConfigError when NATS refuses the credentials, FatalError when it
-        cannot be reached.
+        Raises ConfigError for unusable credentials or addresses and when NATS
+        refuses the credentials, FatalError when it cannot be reached.
         """
+        for server in self.settings.servers:
+            check_scheme(server)
+        credentials = self._credentials()
         try:
             async with asyncio.timeout(self.settings.timeout):
-                await self._connect()
+                await self._connect(credentials)
         except (nats.errors.Error, OSError, TimeoutError) as error:
             await self.close()
             raise self._explain(error) from None
         except BaseException:
             await self.close()
             raise
+        self._watching = asyncio.create_task(self._watch())
 
-    async def _connect(self) -> None:
+    def _credentials(self) -> RawCredentials:
+        """The file's text as it is now, checked.
+
+        nats-py never gets the file itself: one without a JWT (it is just being
+        replaced) keeps it reading for ever.
+        """
+        path = self.settings.credentials
+        read_credentials(path)
+        try:
+            text = path.read_text("utf-8", "replace")
+        except OSError as error:
+            raise ConfigError(f"cannot read the credentials {path}") from error
+        parse_credentials(text, path=path)
+        return RawCredentials(text)
+
+    async def _connect(self, credentials: RawCredentials) -> None:
         self._began = True
+        self._client._connect_command = self._guarded(self._client._connect_command)  # type: ignore[method-assign]  # noqa: SLF001 - nats-py sends the login in plain text when the server does not ask for TLS, and offers no switch
         await self._client.connect(
             servers=list(self.settings.servers),
             name=self.settings.name,
-            user_credentials=str(self.settings.credentials),
+            user_credentials=credentials,
             allow_reconnect=False,
             max_reconnect_attempts=1,
-            reconnect_time_wait=1,
+            reconnect_time_wait=0,
             connect_timeout=5,
             ping_interval=10,
             max_outstanding_pings=2,
             error_cb=self._on_error,
             closed_cb=self._on_closed,
-            tls=self._tls(),
         )
-        where = self._client.connected_url
-        log.debug("connected to %s", where.netloc if where else "NATS")
-
-    def _tls(self) -> ssl.SSLContext | None:
-        """Demand TLS of every host that is not this one."""
-        if not any(needs_tls(server) for server in self.settings.servers):
-            return None
-        self._client._connect_command = self._guarded(self._client._connect_command)  # type: ignore[method-assign]  # noqa: SLF001 - nats-py sends the login in plain text when the server does not ask for TLS, and offers no switch
-        return ssl.create_default_context()
+        log.debug("connected to %s", self._where())
 
     def _guarded(self, login: Callable[[], bytes]) -> Callable[[], bytes]:
+        """Demand TLS of every host that is not this one."""
+
         def guarded() -> bytes:
-            where = self._client.connected_url
-            info = self._client._server_info  # noqa: SLF001 - see _tls
-            if not info.get("tls_required") and where and needs_tls(where.geturl()):
-                raise nats.errors.Error(f"{where.netloc} offers no TLS")
+            server = self._client._current_server  # noqa: SLF001 - `connected_url` is not set yet
+            info = self._client._server_info  # noqa: SLF001 - how the server greeted us
+            remote = server is None or needs_tls(server.uri.geturl())
+            if remote and not info.get("tls_required"):
+                raise nats.errors.Error(f"{self._where()} offers no TLS")
             return login()
 
         return guarded
 
+    def _where(self) -> str:
+        """The server's address, without a user or password."""
+        server = self._client._current_server  # noqa: SLF001 - `connected_url` may be unset, and tells the password
+        return server.uri.netloc.rpartition("@")[2] if server else "NATS"
+
+    async def _watch(self) -> None:
+        """Notice a loss that nats-py does not tell.
+
+        When its last bytes cannot be sent, its clean-up ends before `closed_cb`.
+        """
+        while self._client.is_connected:  # noqa: ASYNC110 - nothing of nats-py's can be waited for
+            await asyncio.sleep(_LOOK_EVERY)
+        self.lost.set()
+
     def _explain(self, error: Exception) -> ConfigError | FatalError:
         cause = self._reason if isinstance(error, nats.errors.NoServersError) else error
         text = str(cause or error).removeprefix("nats: ").strip("'") or "no answer"
-        servers = ", ".join(_shown(server) for server in self.settings.servers)
+        servers = ", ".join(shown(server) for server in self.settings.servers)
+        if isinstance(cause, ssl.SSLError):
+            return FatalError(
+                f"no TLS with NATS at {servers}: {text}",
+                advice="check the address; a private CA goes into SSL_CERT_FILE",
+            )
         if any(word in text.lower() for word in _REFUSED):
             return ConfigError(
                 f"NATS at {servers} refused the credentials "
@@ -149,41 +186,67 @@ class Connection:
     @property
     def reason(self) -> str:
         """Why the connection was lost, as far as is known."""
-        return str(self._reason or "closed by the server").removeprefix("nats: ")
+        known = self._client.last_error or self._reason
+        return str(known or "closed by the server").removeprefix("nats: ")
 
     async def close(self) -> None:
+        """Disconnect, in an orderly way if that can be done soon."""
+        if self._watching is not None:
+            self._watching.cancel()
         if not self._began:
             return
         try:  # nats-py 2.16 waits for ever after a failed TLS handshake
             async with asyncio.timeout(_CLOSE_WITHIN):
                 await self._client.close()
-        except TimeoutError:
-            log.debug("the connection to NATS did not close in time")
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            log.debug("the connection to NATS was not closed in order: %s", error)
+        for subscription in [*self._client._subs.values()]:  # noqa: SLF001 - nats-py leaves their tasks when its clean-up ends early
+            subscription._stop_processing()  # noqa: SLF001 - see above
+        self.lost.set()
 
     def new_inbox(self) -> str:
         return self._client.new_inbox()
 
     async def subscribe(self, subject: str, handler: MessageHandler) -> Subscription:
-        return await self._client.subscribe(subject, cb=handler)
+        """Raises TransientError when the connection is lost."""
+        with _transient(f"cannot subscribe to {subject}"):
+            return await self._client.subscribe(subject, cb=handler)
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """Raises TransientError when the connection is lost."""
+        with _transient(f"cannot unsubscribe from {subscription.subject}"):
+            await subscription.unsubscribe()
 
     async def publish(self, subject: str, payload: bytes, reply: str) -> None:
+        """Raises TransientError when the connection is lost."""
         self.trace("tx", subject, payload)
-        await self._client.publish(subject, payload, reply=reply)
+        with _transient(f"cannot publish to {subject}"):
+            await self._client.publish(subject, payload, reply=reply)
 
     async def request(
         self, subject: str, payload: bytes, seconds: float | None = None
     ) -> bytes:
-        """Ask *subject*; TransientError when nobody answers in time."""
+        """Ask *subject*; NoAnswer when nobody answers in time."""
         self.trace("tx", subject, payload)
-        try:
-            answer = await self._client.request(
-                subject, payload, timeout=seconds or self.settings.timeout
-            )
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            why = str(error).removeprefix("nats: ") or type(error).__name__
-            raise NoAnswer(f"no answer to {subject}: {why}") from error
+        with _transient(f"no answer to {subject}"):
+            answer = await self._ask(subject, payload, seconds or self.settings.timeout)
         self.trace("rx", subject, answer.data)
         return answer.data
+
+    async def _ask(self, subject: str, payload: bytes, seconds: float) -> Msg:
+        """Ask, and wait no longer than there is a connection."""
+        asking = asyncio.ensure_future(
+            self._client.request(subject, payload, timeout=seconds)
+        )
+        lost = asyncio.ensure_future(self.lost.wait())
+        try:
+            await asyncio.wait((asking, lost), return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                raise nats.errors.ConnectionClosedError
+            return asking.result()
+        finally:
+            asking.cancel()
+            lost.cancel()
 
     async def api(self, subject: str, body: object) -> dict[str, object]:
         """Call the JetStream API; ApiError when it answers with an error."""
@@ -203,14 +266,10 @@ class Connection:
             log.info("nats %s: %s: %s", direction, subject, text)
 
 
-def needs_tls(server: str) -> bool:
-    """Whether *server* may only be spoken to over TLS."""
-    url = urlsplit(server if "://" in server else f"nats://{server}")
-    host = url.hostname or ""
-    return url.scheme == "tls" or not host.startswith(_LOOPBACK)
-
-
-def _shown(server: str) -> str:
-    """The server's address without a user or password."""
-    scheme, separator, rest = server.rpartition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+@contextmanager
+def _transient(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        why = str(error).removeprefix("nats: ") or type(error).__name__
+        raise NoAnswer(f"{what}: {why}") from error

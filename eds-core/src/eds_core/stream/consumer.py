@@ -19,7 +19,8 @@ from nats.aio.subscription import Subscription
 from eds_core.errors import FatalError, TransientError
 from eds_core.event import Message
 
-from .connection import STREAM, ApiError, Connection
+from .api import create_consumer, delete_consumer
+from .connection import STREAM, Connection
 from .credit import Account, size_of
 
 log = logging.getLogger("eds.stream")
@@ -29,8 +30,6 @@ _EXPIRES = 30.0  # seconds a pull may wait at the server
 _SILENCE = 3 * HEARTBEAT  # no heartbeat for so long: lost
 _SECOND = 1_000_000_000
 _SKEW = 60 * _SECOND  # clocks of a cluster's servers may differ by so much
-_INACTIVE = 300 * _SECOND  # the server forgets the consumer after that
-NOT_FOUND = 10014
 _ENDS_CONSUMER = re.compile("deleted|leadership|shutdown|push", re.IGNORECASE)
 _ACK_TOKENS = 9  # $JS.ACK, stream, consumer, delivered, sequence, ...
 
@@ -61,51 +60,6 @@ Item = Message | Heartbeat | Gap
 Sink = Callable[[Item], None]
 
 
-def company_filter(company: str, table: str = "*") -> str:
-    return f"{STREAM}.{table}.*.{company}.*.PUBLIC.>"
-
-
-def consumer_config(
-    name: str, subject: str, start: dict[str, object]
-) -> dict[str, object]:
-    """A named, ephemeral consumer in memory that is never acknowledged."""
-    return {
-        "name": name,
-        "ack_policy": "none",
-        "replay_policy": "instant",
-        "filter_subject": subject,
-        "inactive_threshold": _INACTIVE,
-        "mem_storage": True,
-        "num_replicas": 1,
-        **start,
-    }
-
-
-async def create_consumer(
-    connection: Connection, name: str, subject: str, start: dict[str, object]
-) -> int:
-    """Create a consumer; return the sequence before the first it will deliver."""
-    config = consumer_config(name, subject, start)
-    reply = await connection.api(
-        f"CONSUMER.CREATE.{STREAM}.{name}.{subject}",
-        {"stream_name": STREAM, "config": config, "action": "create"},
-    )
-    made = reply.get("config")
-    if not isinstance(made, dict) or made.get("filter_subject") != subject:
-        raise TransientError(f"NATS made consumer {name} without its filter")
-    delivered = reply.get("delivered")
-    return int(delivered.get("stream_seq", 0)) if isinstance(delivered, dict) else 0
-
-
-async def delete_consumer(connection: Connection, name: str) -> None:
-    """Remove the consumer; one that is gone is no error."""
-    try:
-        await connection.api(f"CONSUMER.DELETE.{STREAM}.{name}", {})
-    except ApiError as error:
-        if error.code != NOT_FOUND:
-            raise
-
-
 class Consumer:
     """One incarnation, with an inbox of its own."""
 
@@ -126,18 +80,20 @@ class Consumer:
         self.reason = ""
         self.error: FatalError | None = None  # what only a person can mend
         self.last = 0  # stream sequence handed on last
+        self.time = not_before  # NATS time of that message
+        self._not_before = not_before
         self.pending = 0  # messages that the server still holds for us
         self._connection = connection
         self._account = account
         self._subject = subject
         self._sink = sink
-        self._not_before = not_before
         self._delivered = 0  # consumer sequence handed on last
         self._awry = 0  # heartbeats in a row that disagree
         self._heard = time.monotonic()
         self._inbox = connection.new_inbox()
         self._pulls = 0
         self._subscription: Subscription | None = None
+        self._making: asyncio.Future[int] | None = None
         self._pulling: asyncio.Task[None] | None = None
 
     async def start(self, after: int) -> None:
@@ -145,12 +101,11 @@ class Consumer:
         self._subscription = await self._connection.subscribe(
             f"{self._inbox}.*", self._on_message
         )
-        begin = await create_consumer(
-            self._connection,
-            self.name,
-            self._subject,
-            {"deliver_policy": "by_start_sequence", "opt_start_seq": after + 1},
+        start = {"deliver_policy": "by_start_sequence", "opt_start_seq": after + 1}
+        self._making = asyncio.ensure_future(
+            create_consumer(self._connection, self.name, self._subject, start)
         )
+        begin = await asyncio.shield(self._making)
         self.last = after
         if begin > after:
             self._sink(Gap(self.company, after, begin + 1))
@@ -166,11 +121,13 @@ class Consumer:
         self._account.close()
         if self._connection.lost.is_set():
             return
-        if self._subscription is not None:
-            await self._subscription.unsubscribe()
         try:
+            if self._subscription is not None:
+                await self._connection.unsubscribe(self._subscription)
+            if self._making is not None:  # else it may be made after it is deleted
+                await self._making
             await delete_consumer(self._connection, self.name)
-        except TransientError as error:  # it goes by itself, see _INACTIVE
+        except TransientError as error:  # it goes by itself, in five minutes
             log.debug("consumer %s not removed: %s", self.name, error)
 
     @property
@@ -214,7 +171,7 @@ class Consumer:
             }
             if grant.bytes:
                 body["max_bytes"] = grant.bytes
-            self._account.sent(grant)
+            self._account.sent(self._pulls, grant)
             await self._connection.publish(
                 f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self.name}",
                 json.dumps(body).encode(),
@@ -225,10 +182,14 @@ class Consumer:
         if self.lost.is_set():
             return
         self._heard = time.monotonic()
-        if message.reply.startswith("$JS.ACK."):
-            self._on_data(message)
-        else:
-            self._on_status(message)
+        try:
+            if message.reply.startswith("$JS.ACK."):
+                self._on_data(message)
+            else:
+                self._on_status(message)
+        except Exception as error:  # noqa: BLE001 - nats-py would go on with the next message
+            self.error = _not_taken(self.company, self.last, error)
+            self._lose(str(self.error))
 
     def _on_data(self, message: Msg) -> None:
         sequence, delivered, at, pending = _ack_tokens(message.reply)
@@ -242,16 +203,21 @@ class Consumer:
             self.error = _made_anew(self.company, int(sequence))
             self._lose(str(self.error))
             return
-        self._delivered, self.last = int(delivered), int(sequence)
-        self.pending, self._awry = int(pending), 0
         item = Message(
-            message.subject, message.data, self.last, int(at), message.headers or {}
+            message.subject,
+            message.data,
+            int(sequence),
+            int(at),
+            message.headers or {},
         )
-        self._account.received(size_of(item))
         if self._connection.settings.trace:
             told = f"{len(item.data)} bytes, sequence {sequence}"
             self._connection.trace("rx", item.subject, told.encode())
         self._sink(item)
+        self._delivered, self.last = int(delivered), item.sequence
+        self.time = max(self.time, item.time)
+        self.pending, self._awry = int(pending), 0
+        self._account.received(size_of(item))
 
     def _on_status(self, message: Msg) -> None:
         headers = message.headers or {}
@@ -263,8 +229,8 @@ class Consumer:
         description = headers.get("Description", "").strip()
         if status in ("404", "408", "409") and not _ENDS_CONSUMER.search(description):
             self._account.ended(
+                int(message.subject.rpartition(".")[2]),
                 int(headers.get("Nats-Pending-Messages", -1)),
-                int(headers.get("Nats-Pending-Bytes", 0)),
                 too_small="MaxBytes" in description,
             )
         else:
@@ -274,8 +240,9 @@ class Consumer:
         if headers.get("Nats-Last-Consumer") != str(self._delivered):
             self._awry += 1
             if self._awry > 1:
+                told = headers.get("Nats-Last-Consumer")
                 self._lose(
-                    f"a heartbeat tells of message {headers.get('Nats-Last-Consumer')}, "
+                    f"a heartbeat tells of message {told}, "
                     f"the last that came is {self._delivered}"
                 )
             return
@@ -292,6 +259,16 @@ def _made_anew(company: str, sequence: int) -> FatalError:
         "destination already has: the stream was made anew",
         advice="import the data again; see `first position` in the guide",
     )
+
+
+def _not_taken(company: str, after: int, error: Exception) -> FatalError:
+    fatal = FatalError(
+        f"what NATS sent for company {company} behind {after} could not be taken: "
+        f"{type(error).__name__}: {error}",
+        advice="this is a fault of EDS: please report it",
+    )
+    fatal.__cause__ = error
+    return fatal
 
 
 def _ack_tokens(reply: str) -> list[str]:

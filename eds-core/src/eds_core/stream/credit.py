@@ -7,6 +7,7 @@ for no more than the pool holds. Bytes return when the writer has committed them
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from eds_core.event import Message
@@ -62,6 +63,14 @@ class Pool:
             account.wake()
 
 
+@dataclass(slots=True)
+class _Pull:
+    """What one pull may still bring, as far as can be told."""
+
+    messages: int
+    bytes: int
+
+
 class Account:
     """What one consumer has asked for and not yet got."""
 
@@ -69,8 +78,13 @@ class Account:
         self._pool = pool
         self._changed = asyncio.Event()
         self._oversized = False
-        self.reserved = 0  # bytes
+        self._pulls: OrderedDict[int, _Pull] = OrderedDict()
         self.waiting = 0  # messages
+
+    @property
+    def reserved(self) -> int:
+        """Bytes that may be on their way."""
+        return sum(max(0, pull.bytes) for pull in self._pulls.values())
 
     def grant(self, pending: int) -> Grant | None:
         """The next pull to send, or None for now.
@@ -78,7 +92,8 @@ class Account:
         An idle consumer waits with one small pull; one with *pending* messages
         gets a large one, and the next before that is used up.
         """
-        if self._pool.free <= 0:
+        free = self._pool.free
+        if free <= 0:
             return None
         if self._oversized:
             return None if self.waiting else Grant(1, 0)
@@ -86,27 +101,43 @@ class Account:
             return Grant(_MESSAGES, self._pool.idle_share)
         if self.waiting > _MESSAGES // 2 or (self.waiting and pending <= self.waiting):
             return None
-        share = max(self._pool.idle_share, min(_BUSY_MOST, self._pool.free // 2))
+        share = max(self._pool.idle_share, min(_BUSY_MOST, free // 2))
         return Grant(_MESSAGES, share)
 
-    def sent(self, grant: Grant) -> None:
+    def sent(self, number: int, grant: Grant) -> None:
+        """The pull with this *number* is at the server."""
         self.waiting += grant.messages
-        self.reserved += grant.bytes
+        self._pulls[number] = _Pull(grant.messages, grant.bytes)
 
     def received(self, size: int) -> None:
         self._oversized = False
         self.waiting = max(0, self.waiting - 1)
-        self.reserved = max(0, self.reserved - size) if self.waiting else 0
+        self._use(size)
         self._pool.buffered += size
         if self.waiting <= _MESSAGES // 2:
             self.wake()
 
-    def ended(self, messages: int, size: int, *, too_small: bool) -> None:
-        """A pull ended with so much of it unused (-1: the server does not say)."""
-        untouched = messages == _MESSAGES or messages < 0
-        self._oversized = too_small and untouched
-        self.waiting = max(0, self.waiting - messages) if messages >= 0 else 0
-        self.reserved = max(0, self.reserved - size) if self.waiting else 0
+    def _use(self, size: int) -> None:
+        """The server serves its pulls in turn, and says nothing of one used up."""
+        if not self.waiting:
+            self._pulls.clear()
+        if not self._pulls:
+            return
+        number, pull = self._pulls.popitem(last=False)
+        pull.messages -= 1
+        pull.bytes -= size
+        if pull.messages > 0:
+            self._pulls[number] = pull
+
+    def ended(self, number: int, messages: int, *, too_small: bool) -> None:
+        """A pull ended with so many *messages* unused (-1: the server does not say)."""
+        pull = self._pulls.pop(number, None)
+        if messages < 0:
+            messages = pull.messages if pull else 0
+        self._oversized = too_small and messages == _MESSAGES
+        self.waiting = max(0, self.waiting - messages)
+        if not self.waiting:
+            self._pulls.clear()
         self.wake()
 
     def wake(self) -> None:

@@ -8,15 +8,19 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from eds_core.errors import ConfigError, EdsError, FatalError, TransientError
+from eds_core.errors import ConfigError, FatalError, TransientError
 from eds_core.waiting import Backoff
 
+from .api import company_filter
 from .connection import Connection, Settings
-from .consumer import Consumer, Item, company_filter
+from .consumer import Consumer, Item
 from .credit import Pool
 from .position import end_of_stream
 
 log = logging.getLogger("eds.stream")
+
+_LOOKS = 5  # before a stream that ends too early is taken for another one
+_BETWEEN_LOOKS = 1.0  # seconds; a server that just came back may lag so much
 
 Sink = Callable[[Item], None]
 
@@ -51,6 +55,7 @@ class Feed:
         self._followers: dict[str, _Follower] = {}
         self._connected = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
         self.pool = Pool()
         self.reconnects = 0
         self.connection = Connection(settings)
@@ -60,16 +65,20 @@ class Feed:
         """Connect for the first time; raises what ``Connection.open`` raises."""
         await self.connection.open()
         self._connected.set()
-        self._keeper = asyncio.create_task(self._keep())
+        self._keeper = asyncio.create_task(self._keep_connected())
 
     async def close(self) -> None:
         """Stop reading, remove the consumers, disconnect."""
         if self._keeper is not None:
             self._keeper.cancel()
-        await asyncio.gather(*(self.leave(subject) for subject in [*self._followers]))
+            await asyncio.wait([self._keeper])
+        for subject in [*self._followers]:
+            self.forget(subject)
+        if self._leaving:
+            await asyncio.wait(self._leaving)
         await self.connection.close()
-        if not self.failed.done():
-            self.failed.cancel()
+        if not self.failed.cancel() and not self.failed.cancelled():
+            self.failed.exception()  # whoever has not asked will not
 
     def follow(
         self, company: str, sink: Sink, *, after: int, time: int = 0, table: str = "*"
@@ -103,11 +112,12 @@ class Feed:
         if (task := self.forget(subject)) is not None:
             await asyncio.wait([task])
 
-    @staticmethod
-    def _retire(follower: _Follower) -> None:
+    def _retire(self, follower: _Follower) -> None:
         follower.sink = _drop
         if follower.task is not None:
             follower.task.cancel()
+            self._leaving.add(follower.task)
+            follower.task.add_done_callback(self._leaving.discard)
         if follower.consumer is not None:
             follower.consumer.abandon()
 
@@ -121,12 +131,19 @@ class Feed:
         """Messages that the stream still holds for us, as far as is known."""
         return sum(f.consumer.pending for f in self._followers.values() if f.consumer)
 
+    async def _keep_connected(self) -> None:
+        try:
+            await self._keep()
+        except Exception as error:  # noqa: BLE001 - without this task nobody connects again
+            self._fail(error)
+
     async def _keep(self) -> None:
         """Replace the connection whenever it is lost, for ever."""
         while True:
             await self.connection.lost.wait()
             self._connected.clear()
             log.warning("connection to NATS lost: %s", self.connection.reason)
+            await self.connection.close()
             self.connection = await self._reconnect()
             self.reconnects += 1
             self._connected.set()
@@ -146,16 +163,16 @@ class Feed:
 
     async def _follow(self, follower: _Follower) -> None:
         backoff = Backoff(first=0.1, most=15)
-        while True:
+        while self._followers.get(follower.subject) is follower:
             await self._connected.wait()
             try:
                 await self._incarnate(follower, backoff)
-            except FatalError as error:
-                self._fail(error)
-                return
             except TransientError as error:
                 log.warning("company %s: %s (trying again)", follower.company, error)
                 await backoff.wait()
+            except Exception as error:  # noqa: BLE001 - a company must not fall silent
+                self._fail(error)
+                return
 
     async def _incarnate(self, follower: _Follower, backoff: Backoff) -> None:
         """Make a consumer and read until it is lost."""
@@ -169,6 +186,7 @@ class Feed:
             await self._until_lost(consumer, connection)
         finally:
             follower.after = max(follower.after, consumer.last)
+            follower.time = consumer.time
             await consumer.stop()
         if consumer.error is not None:
             raise consumer.error
@@ -205,16 +223,20 @@ class Feed:
 
     @staticmethod
     async def _check_stream(connection: Connection, follower: _Follower) -> None:
-        last = await end_of_stream(connection, follower.company)
-        if last < follower.after:
-            raise FatalError(
-                f"the stream ends at {last}, but this destination already has "
-                f"company {follower.company} up to {follower.after}: the stream was "
-                "made anew, or the credentials are of another account",
-                advice="import the data again; see `first position` in the guide",
-            )
+        for look in range(_LOOKS):
+            last = await end_of_stream(connection, follower.company)
+            if last >= follower.after:
+                return
+            if look < _LOOKS - 1:
+                await asyncio.sleep(_BETWEEN_LOOKS)
+        raise FatalError(
+            f"the stream ends at {last}, but this destination already has "
+            f"company {follower.company} up to {follower.after}: the stream was "
+            "made anew, or the credentials are of another account",
+            advice="import the data again; see `first position` in the guide",
+        )
 
-    def _fail(self, error: EdsError) -> None:
+    def _fail(self, error: Exception) -> None:
         if not self.failed.done():
             self.failed.set_exception(error)
 

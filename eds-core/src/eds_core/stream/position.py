@@ -11,10 +11,11 @@ from typing import cast
 
 from eds_core.errors import ConfigError
 
+from .api import NOT_FOUND, company_filter, create_consumer, delete_consumer
 from .connection import STREAM, ApiError, Connection
-from .consumer import NOT_FOUND, company_filter, create_consumer, delete_consumer
 
 _WATCHED = 3.0  # seconds a durable is watched for signs of life
+_PROBE_LIVES = 10 * 1_000_000_000  # when we are gone before it is removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ async def end_of_stream(connection: Connection, company: str) -> int:
 async def probe(connection: Connection, company: str, start: dict[str, object]) -> int:
     """The sequence before the first that a consumer begun at *start* would get."""
     name = f"eds-server-{company}-probe-{secrets.token_hex(4)}"
+    start = {**start, "inactive_threshold": _PROBE_LIVES}
     sequence = await create_consumer(connection, name, company_filter(company), start)
     await delete_consumer(connection, name)
     return sequence

@@ -1,0 +1,39 @@
+"""The addresses of NATS servers: which are spoken to how, and what is told of them."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from eds_core.errors import ConfigError
+
+_SCHEMES = ("nats", "tls")
+
+
+def check_scheme(server: str) -> None:
+    """Raises ConfigError for what is not a NATS server's address."""
+    scheme, separator, _ = server.partition("://")
+    if separator and scheme not in _SCHEMES:
+        raise ConfigError(
+            f"{shown(server)} is not the address of a NATS server",
+            advice="it begins with nats:// or tls://",
+        )
+
+
+def needs_tls(server: str) -> bool:
+    """Whether *server* may only be spoken to over TLS."""
+    url = urlsplit(server if "://" in server else f"nats://{server}")
+    return url.scheme == "tls" or not _is_loopback(url.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def shown(server: str) -> str:
+    """The server's address without a user or password."""
+    scheme, separator, rest = server.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

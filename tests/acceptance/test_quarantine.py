@@ -1,0 +1,220 @@
+"""A message that cannot be applied stops only itself, and is kept whole."""
+
+import asyncio
+import dataclasses
+import gzip
+import json
+
+from acceptance.harness import eds, equal, serving, shop_is_at, starting, until
+from acceptance.tables import rows, table_names, value
+
+from eds_core.sandbox import Sandbox, fold, message_headers
+
+COUNT = "SELECT count(*) FROM _eds_quarantine"
+
+
+def counts(url, number):
+    return lambda: value(url, COUNT) == number
+
+
+def altered(event, **members):
+    """*event* with other members in its payload."""
+    body = json.loads(event.payload) | members
+    return dataclasses.replace(event, payload=json.dumps(body).encode())
+
+
+def misfit(shop):
+    """An order whose bigint is a text."""
+    return shop.insert("order", {"messageCount": "many", "number": "misfit"})
+
+
+def test_all_good_events_arrive_and_bad_ones_are_kept_whole(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            shop, good, bad = sandbox.shop, [], {}
+
+            async def publish_bad(event, data):
+                headers = message_headers(event.id, "plain")
+                sequence = await sandbox.publisher.publish(event.subject, data, headers)
+                bad[sequence] = data
+
+            async with serving(sandbox, url) as server:
+                hostile = sandbox.model("vendor").with_column('x"; DROP TABLE brand;--')
+                sandbox.use(hostile)
+                poison = (
+                    b"\xff{",
+                    b"",
+                    b"[1, 2]",
+                    gzip.compress(b'{"a": 1}')[:-9],
+                    altered(shop.insert("brand"), key=[]).payload,
+                    altered(shop.insert("brand"), key=["somebody else"]).payload,
+                    altered(shop.insert("brand"), mvccTimestamp="9" * 19).payload,
+                    altered(shop.insert("brand"), after=[1]).payload,
+                    altered(shop.insert("brand"), modelVersion="../x y").payload,
+                )
+                for data in poison:
+                    await publish_bad(shop.insert("brand"), data)
+                    good.append(shop.insert("brand"))
+                    await sandbox.publish(good[-1])
+                for event in (misfit(shop), shop.insert("vendor"), misfit(shop)):
+                    await publish_bad(event, event.payload)
+                    good.append(shop.insert("order"))
+                    await sandbox.publish(good[-1])
+                await equal(url, fold(good), shop.models, server=server)
+                await until(counts(url, len(bad)), 20, server.tail)
+            return bad, rows(url, "SELECT seq, payload, reason FROM _eds_quarantine")
+
+    bad, kept = asyncio.run(scenario())
+
+    assert {row["seq"]: bytes(row["payload"]) for row in kept} == bad
+    assert all(row["reason"] for row in kept)
+    assert "vendor" not in table_names(url)
+
+
+def test_the_quarantine_is_listed_shown_and_dropped(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            event, other = misfit(sandbox.shop), misfit(sandbox.shop)
+            async with serving(sandbox, url) as server:
+                await sandbox.publish(sandbox.shop.insert("brand"))
+                sequence = await sandbox.publish(
+                    event, headers={"Nats-Msg-Id": "message \x1b[31m id"}
+                )
+                await sandbox.publish(other, "gzip")
+                await until(counts(url, 2), 20, server.tail)
+            listed = await eds(sandbox, "quarantine", "list", url)
+            shown = await eds(sandbox, "quarantine", "show", url, str(sequence))
+            raw = await eds(sandbox, "quarantine", "show", url, sequence, "--raw")
+            zipped = await eds(sandbox, "quarantine", "show", url, str(sequence + 1))
+            nobody = await eds(sandbox, "quarantine", "show", url, "99")
+            dropped = await eds(sandbox, "quarantine", "drop", url, sequence)
+            left = await eds(sandbox, "quarantine", "list", url)
+            return event, sequence, listed, shown, raw, zipped, nobody, dropped, left
+
+    event, sequence, listed, shown, raw, zipped, nobody, dropped, left = asyncio.run(
+        scenario()
+    )
+    first = listed.out.splitlines()[0]
+
+    assert listed.code == 0
+    assert f"event={event.id}" in first
+    assert "message=message \\x1b[31m id" in first
+    assert f"sequence={sequence}" in first
+    assert "messageCount" in first
+    assert shown.code == 0
+    assert '"misfit"' in shown.out
+    assert "advice" in shown.out
+    assert raw.out.encode() == event.payload
+    assert '"misfit"' in zipped.out
+    assert nobody.code == 2
+    assert "no quarantine entry 99" in nobody.err
+    assert dropped.out == "1 dropped\n"
+    assert len(left.out.splitlines()) == 1
+
+
+def test_a_database_without_quarantine_has_an_empty_list(tmp_path, postgres_url):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            return await eds(sandbox, "quarantine", "list", postgres_url)
+
+    listed = asyncio.run(scenario())
+
+    assert (listed.code, listed.out) == (0, ""), listed.tail()
+
+
+async def misfit_then_wider_model(sandbox, url, server):
+    """One event in quarantine, and a model in which it fits by now."""
+    await sandbox.publish(misfit(sandbox.shop))
+    await sandbox.publish(sandbox.shop.insert("order"))
+    await until(counts(url, 1), 20, server.tail)
+    sandbox.use(sandbox.model("order").with_type("messageCount", "String"))
+    await sandbox.publish(sandbox.shop.insert("order"))
+    query = 'SELECT count(*) FROM "order"'
+    await until(lambda: value(url, query) == 2, 20, server.tail)
+
+
+def test_what_is_mended_is_retried_by_the_running_server(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            async with serving(sandbox, url) as server:
+                await misfit_then_wider_model(sandbox, url, server)
+                retried = await eds(sandbox, "quarantine", "retry", url, "--all")
+                assert retried.code == 0, retried.tail()
+                await shop_is_at(url, sandbox, server=server)
+            assert value(url, COUNT) == 0
+
+    asyncio.run(scenario())
+
+
+def test_what_is_mended_is_retried_at_the_next_start(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            async with serving(sandbox, url) as server:
+                await misfit_then_wider_model(sandbox, url, server)
+            retried = await eds(sandbox, "quarantine", "retry", url, "1")
+            assert retried.code == 0, retried.tail()
+            async with serving(sandbox, url) as server:
+                await shop_is_at(url, sandbox, server=server)
+            assert value(url, COUNT) == 0
+
+    asyncio.run(scenario())
+
+
+def test_what_still_does_not_fit_returns_to_quarantine(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            async with serving(sandbox, url) as server:
+                await sandbox.publish(misfit(sandbox.shop))
+                await until(counts(url, 1), 20, server.tail)
+                await eds(sandbox, "quarantine", "retry", url, "--all")
+                state = "SELECT state FROM _eds_quarantine"
+                await until(lambda: value(url, state) == "quarantined", 20, server.tail)
+
+    asyncio.run(scenario())
+
+
+def test_a_retried_event_that_is_stale_by_now_changes_nothing(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            shop = sandbox.shop
+            async with serving(sandbox, url) as server:
+                bad = misfit(shop)
+                await sandbox.publish(bad)
+                await until(counts(url, 1), 20, server.tail)
+                await sandbox.publish(
+                    shop.update("order", bad.key, {"messageCount": 3})
+                )
+                await shop_is_at(url, sandbox, server=server)
+                sandbox.use(shop.models["order"].with_type("messageCount", "String"))
+                await sandbox.publish(shop.insert("order"))
+                await shop_is_at(url, sandbox, server=server)
+                await eds(sandbox, "quarantine", "retry", url, "--all")
+                await until(counts(url, 0), 20, server.tail)
+                await shop_is_at(url, sandbox, server=server)
+
+    asyncio.run(scenario())
+
+
+def test_kill_9_among_bad_events_loses_none_of_them(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            shop = sandbox.shop
+            events = [
+                misfit(shop) if n % 5 == 0 else shop.insert("order") for n in range(200)
+            ]
+            async with serving(sandbox, url):
+                pass
+            await sandbox.publish_many(events)
+            with starting(sandbox, url) as server:
+                await until(
+                    lambda: "_eds_quarantine" in table_names(url) and value(url, COUNT),
+                    20,
+                    server.tail,
+                )
+                server.kill()
+            good = [event for n, event in enumerate(events) if n % 5]
+            async with serving(sandbox, url) as server:
+                await equal(url, fold(good), shop.models, server=server)
+                await until(counts(url, 40), 20, server.tail)
+
+    asyncio.run(scenario())
