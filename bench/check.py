@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import psycopg
-from eds_core.sandbox import Column, Model, State
 from psycopg.types.json import set_json_loads
+
+from eds_core.sandbox import Column, Model, State
 
 Row = tuple[str, ...]
 MICROSECOND_DIGITS = 6
@@ -85,17 +86,7 @@ def _meaning(value: object, column: Column, *, parsed: bool) -> str:
         return ""
     if column.type == "Json" or column.list:
         return _json(value if parsed else loads(str(value)))
-    match column.type:
-        case "DateTime":
-            return str(_moment(value))
-        case "Boolean":
-            return str(bool(value))
-        case "Double" | "Float":
-            return repr(float(str(value)))
-        case "Int" | "BigInt" | "Decimal":
-            return _plain(Decimal(str(value)))
-        case _:
-            return f"'{value}'"
+    return _SPELLINGS.get(column.type, repr)(value)
 
 
 def _json(value: object) -> str:
@@ -134,3 +125,14 @@ def _moment(value: object) -> datetime:
     whole = datetime.fromisoformat(head).replace(tzinfo=UTC)
     rounded = round(float(f"0.{digits}") * 10**MICROSECOND_DIGITS)
     return whole + timedelta(microseconds=rounded)
+
+
+_SPELLINGS: Mapping[str, Callable[[object], str]] = {
+    "DateTime": lambda value: str(_moment(value)),
+    "Boolean": lambda value: str(bool(value)),
+    "Double": lambda value: repr(float(str(value))),
+    "Float": lambda value: repr(float(str(value))),
+    "Int": lambda value: _plain(Decimal(str(value))),
+    "BigInt": lambda value: _plain(Decimal(str(value))),
+    "Decimal": lambda value: _plain(Decimal(str(value))),
+}

@@ -26,11 +26,11 @@ from statistics import median
 
 import msgspec
 import psycopg
-from eds_core.sandbox import Sandbox, ShopEvent
 
 from bench.events import bench_models, order_updates, version_of
 from bench.machine import EdsServer, own_postgres
 from bench.report import percentile, table, write
+from eds_core.sandbox import Sandbox, ShopEvent
 
 ROWS = 200
 PAUSE = 0.0005  # between two looks
@@ -158,7 +158,9 @@ def _is_there(connection: psycopg.Connection, key: str, version: str) -> bool:
 def _bare_upserts(url: str, events: list[ShopEvent]) -> list[float]:
     """Seconds of one upsert with its commit, of each event's row."""
     names = bench_models()["order"].column_names
-    values = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name != "id")
+    values = ", ".join(
+        f'"{name}" = excluded."{name}"' for name in names if name != "id"
+    )
     statement = (
         "INSERT INTO bench_bare SELECT * FROM "
         "json_populate_recordset(NULL::bench_bare, %s) "

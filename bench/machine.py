@@ -16,10 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import psycopg
-from eds_core.sandbox import Sandbox
-
 from tests.servers import (
     NO_POSTGRES,
     OwnPostgres,
@@ -27,6 +26,8 @@ from tests.servers import (
     _new_home,
     postgres_programs,
 )
+
+from eds_core.sandbox import Sandbox
 
 TICKS = os.sysconf("SC_CLK_TCK")
 SETTINGS = {
@@ -63,13 +64,13 @@ class EdsServer:
         self.url = url
         self._log = log
         program = Path(sys.executable).with_name("eds")
-        self._command = [
+        self._command: list[str | Path] = [
             *(sys.executable, program),
             "server",
             *("--creds", sandbox.credentials, "--server", sandbox.url, *more, url),
         ]
 
-    def __enter__(self) -> EdsServer:
+    def __enter__(self) -> Self:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         return self

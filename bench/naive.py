@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import psycopg
-from eds_core.sandbox import Column, Model, Sandbox
 from nats.aio.msg import Msg
+
+from eds_core.sandbox import Column, Model, Sandbox
 
 SCHEMA = "naive"
 

@@ -26,13 +26,13 @@ from pathlib import Path
 from statistics import median
 
 import psycopg
-from eds_core.sandbox import Sandbox, ShopEvent, fold
 
 from bench.check import digest_of_database, digest_of_state
 from bench.events import bench_models, generate
 from bench.machine import EdsServer, backends, own_postgres, usage
 from bench.naive import run_naive
 from bench.report import table, write
+from eds_core.sandbox import Sandbox, ShopEvent, fold
 
 PATIENCE = 300.0  # seconds without an end
 POLL = 0.005
@@ -74,9 +74,7 @@ async def run(options: argparse.Namespace) -> None:
     _report(options, events, runs, naive)
 
 
-async def _preload(
-    sandbox: Sandbox, events: list[ShopEvent], gzip_share: float
-) -> int:
+async def _preload(sandbox: Sandbox, events: list[ShopEvent], gzip_share: float) -> int:
     for model in bench_models().values():
         sandbox.use(model)
     return (await sandbox.publish_many(events, gzip_share=gzip_share))[-1]
@@ -106,9 +104,7 @@ async def _pairs(
     count = min(options.naive_events, options.events)
     for _ in range(options.runs):
         url = new_url()
-        runs.append(
-            await asyncio.to_thread(_catch_up, sandbox, url, last, expected)
-        )
+        runs.append(await asyncio.to_thread(_catch_up, sandbox, url, last, expected))
         print(f"  eds {options.events / runs[-1].seconds:,.0f} events/s", flush=True)
         if count:
             seconds = await run_naive(sandbox, url, bench_models(), count)
@@ -117,9 +113,7 @@ async def _pairs(
     return runs, naive
 
 
-def _catch_up(
-    sandbox: Sandbox, url: str, last: int, expected: dict[str, str]
-) -> Run:
+def _catch_up(sandbox: Sandbox, url: str, last: int, expected: dict[str, str]) -> Run:
     log = sandbox.directory / "eds.log"
     nats = sandbox.server.pid or 0
     with EdsServer(sandbox, url, log, "--consumer-start-time", "24h") as server:
@@ -171,7 +165,8 @@ def _checkpoint(url: str, server: EdsServer) -> Iterator[Callable[[], int | None
 
 def _read_sqlite(connection: sqlite3.Connection) -> int | None:
     with suppress(sqlite3.OperationalError):
-        return connection.execute(CHECKPOINT).fetchone()[0]
+        (found,) = connection.execute(CHECKPOINT).fetchone()
+        return None if found is None else int(found)
     return None
 
 

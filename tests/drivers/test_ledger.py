@@ -217,7 +217,8 @@ def test_a_parked_table_is_remembered_until_it_is_let_go(shop):
     ledger = shop.ledger
     parked = Parked("order", "shop", 41, "no privilege", "grant it")
     ledger.park([parked, Parked("user", "shop", 7, "gone")])
-    ledger.park([Parked("order", "shop", 43, "no privilege", "grant it")])
+    ledger.park([Parked("order", "shop", 43, "no privilege", "grant it", resume=True)])
+    ledger.park([Parked("order", "shop", 44, "no privilege", "grant it")])
 
     assert [(p.table, p.sequence) for p in ledger.parked()] == [
         ("order", 43),

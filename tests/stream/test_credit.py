@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from stream.harness import A, Reader, feeding, in_sandbox, publish, soon, subject
 
 from eds_core.stream import consumer as module
 from eds_core.stream.credit import Grant, Pool
+from stream.harness import A, Reader, feeding, in_sandbox, publish, soon, subject
 
 MIB = 1024 * 1024
 

@@ -25,7 +25,7 @@ log = logging.getLogger("eds.stream")
 
 #: One batch holds at most so many events and bytes.
 MAX_EVENTS = 5_000
-MAX_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024  # half of what may be under way, see stream.credit
 
 Schemas = Callable[[ChangeEvent], TableSchema | None]
 

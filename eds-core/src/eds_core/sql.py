@@ -88,7 +88,9 @@ class SqlDriver(Driver):
     def make_engine(self) -> Engine:
         """Return an engine that has not connected yet."""
         url = self.parse(self.url)
-        return create_engine(url, poolclass=NullPool, hide_parameters=True)
+        return create_engine(
+            url, poolclass=NullPool, hide_parameters=True, pool_reset_on_return=None
+        )
 
     def prepare_session(self) -> str | None:
         """Set up the connection just made; return the schema to work in."""

@@ -104,7 +104,11 @@ class SqliteDriver(SqlDriver):
     def make_engine(self) -> Engine:
         self._check_place()
         return create_engine(
-            "sqlite://", creator=self._connect, poolclass=NullPool, hide_parameters=True
+            "sqlite://",
+            creator=self._connect,
+            poolclass=NullPool,
+            hide_parameters=True,
+            pool_reset_on_return=None,
         )
 
     def _check_place(self) -> None:

@@ -46,6 +46,8 @@ SETTINGS: Mapping[str, str] = {
 
 #: What servers and libpq say when there is no connection, and no code with it.
 _WORDS: tuple[tuple[str, str, str], ...] = (
+    # A server that dies in the middle of a TLS connection says it like this.
+    (r"unexpected eof|closed the connection|reset by peer|broken pipe", LOST, ""),
     (r"database .* does not exist", "3D000", ""),
     (
         r"permission denied for database",

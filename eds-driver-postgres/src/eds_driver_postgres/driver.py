@@ -58,6 +58,7 @@ class PostgresDriver(SqlDriver):
             creator=lambda: connecting.connect(parameters),
             poolclass=NullPool,
             hide_parameters=True,
+            pool_reset_on_return=None,  # a connection is closed, not put back
             use_native_hstore=False,  # it would look for the extension each time
         )
 

@@ -27,7 +27,7 @@ log = logging.getLogger("eds.nats")
 STREAM = "dbchange"
 _API = "$JS.API."
 _REFUSED = ("authorization", "authentication", "nkey", "jwt", "expired", "revoked")
-_CLOSE_WITHIN = 5.0  # seconds
+_CLOSE_WITHIN = 2.0  # seconds
 _LOOK_EVERY = 0.5  # seconds between looks at whether the connection still is
 _SHOWN = 400  # characters of a payload in a trace
 
@@ -200,9 +200,16 @@ class Connection:
                 await self._client.close()
         except (nats.errors.Error, OSError, TimeoutError) as error:
             log.debug("the connection to NATS was not closed in order: %s", error)
-        for subscription in [*self._client._subs.values()]:  # noqa: SLF001 - nats-py leaves their tasks when its clean-up ends early
-            subscription._stop_processing()  # noqa: SLF001 - see above
+        self._abandon()
         self.lost.set()
+
+    def _abandon(self) -> None:
+        """Let go of what nats-py keeps when its clean-up ends early."""
+        client = self._client
+        for subscription in [*client._subs.values()]:  # noqa: SLF001 - see above
+            subscription._stop_processing()  # noqa: SLF001 - see above
+        if client._transport is not None:  # noqa: SLF001 - see above
+            client._transport.close()  # type: ignore[no-untyped-call]  # noqa: SLF001 - see above
 
     def new_inbox(self) -> str:
         return self._client.new_inbox()
