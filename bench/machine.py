@@ -64,11 +64,9 @@ class EdsServer:
         self.url = url
         self._log = log
         program = Path(sys.executable).with_name("eds")
-        self._command: list[str | Path] = [
-            *(sys.executable, program),
-            "server",
-            *("--creds", sandbox.credentials, "--server", sandbox.url, *more, url),
-        ]
+        self._command: list[str | Path] = [sys.executable, program, "server"]
+        self._command += ["--creds", sandbox.credentials, "--server", sandbox.url]
+        self._command += [*more, url]
 
     def __enter__(self) -> Self:
         with self._log.open("wb") as log:

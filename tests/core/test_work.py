@@ -8,7 +8,7 @@ import time
 import pytest
 
 from eds_core.errors import DecodeError, RejectedError, TableError
-from eds_core.event import ChangeEvent, Message, Operation, Version
+from eds_core.event import ChangeEvent, Message, Operation, Row, Version
 from eds_core.intake import Entry
 from eds_core.ledger import Move, Parked
 from eds_core.schema import Column, ColumnType, TableSchema
@@ -128,7 +128,7 @@ def test_a_bad_row_that_something_newer_replaces_does_not_matter():
 
 
 def test_a_key_with_too_few_values_is_quarantined():
-    pair = table("order", "id", "v")
+    pair = table("order", "id", "part")
     change = event(1)
     found, batch = coalesce(Work([(change, pair)], {}))
 
@@ -179,8 +179,6 @@ def test_a_key_agrees_to_the_letter(after, key, agrees):
 
 
 def test_a_composite_key_is_compared_as_a_whole():
-    from eds_core.event import Row
-
     reader = KeyReader(table("order", "a", "b"))
 
     assert reader.check(Row(("1", "2"), Version(1), b'{"b": "2", "a": "1"}')) is None

@@ -77,17 +77,18 @@ def test_another_server_widens_what_this_one_knows(shop, table_of):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "values", "expected"),
+    ("types", "values", "expected"),
     [
-        (INTEGER, TEXT, [7, -(2**63)], ["7", "-9223372036854775808"]),
-        (INTEGER, ColumnType.DECIMAL, [2**63 - 1], ["9223372036854775807"]),
-        (ColumnType.NUMBER, ColumnType.DECIMAL, [0.1, 0.1 + 0.2, 1.5], None),
-        (ColumnType.BOOLEAN, TEXT, [True, False], ["true", "false"]),
-        (ColumnType.BYTES, TEXT, ["AAEC"], ["AAEC"]),
-        (ColumnType.DECIMAL, TEXT, ["12345678901234567890.10"], None),
+        ((INTEGER, TEXT), [7, -(2**63)], ["7", "-9223372036854775808"]),
+        ((INTEGER, ColumnType.DECIMAL), [2**63 - 1], ["9223372036854775807"]),
+        ((ColumnType.NUMBER, ColumnType.DECIMAL), [0.1, 0.1 + 0.2, 1.5], None),
+        ((ColumnType.BOOLEAN, TEXT), [True, False], ["true", "false"]),
+        ((ColumnType.BYTES, TEXT), ["AAEC"], ["AAEC"]),
+        ((ColumnType.DECIMAL, TEXT), ["12345678901234567890.10"], None),
     ],
 )
-def test_a_wider_type_keeps_every_value(shop, table_of, old, new, values, expected):
+def test_a_wider_type_keeps_every_value(shop, table_of, types, values, expected):
+    old, new = types
     narrow, wide = table_of("thing", a=old, b=TEXT), table_of("thing", a=new, b=TEXT)
     shop.prepare(narrow)
     for n, value in enumerate(values):

@@ -242,7 +242,7 @@ def test_a_dropped_column_is_left_out_until_it_is_added_again(shop, order):
 
 
 def test_what_fails_half_way_leaves_no_trace(shop, order):
-    with pytest.raises(ZeroDivisionError), shop.transaction():
+    with pytest.raises(ZeroDivisionError), shop.transaction():  # noqa: PT012 - the transaction is the point
         shop.put(order, 1, id="a")
         shop.drop(order, 1, "b")
         raise ZeroDivisionError
@@ -254,7 +254,7 @@ def test_what_fails_half_way_leaves_no_trace(shop, order):
 def test_a_savepoint_undoes_only_what_is_inside(shop, order):
     with shop.transaction():
         shop.put(order, 1, id="a")
-        with pytest.raises(ZeroDivisionError), shop.savepoint():
+        with pytest.raises(ZeroDivisionError), shop.savepoint():  # noqa: PT012 - the savepoint is the point
             shop.put(order, 1, id="b")
             raise ZeroDivisionError
         shop.put(order, 1, id="c")

@@ -22,7 +22,7 @@ TEXT = ColumnType.TEXT
         ("sqlite://host/shop.db", "names no file"),
         ("sqlite://user:hidden@/shop.db", "names no file"),
         ("sqlite:///shop.db?mode=ro", "names no file"),
-        ("sqlite:////x\0y?password=hidden", ""),
+        ("sqlite:////x\0y?password=hidden", "names no file"),
     ],
 )
 def test_a_url_that_names_no_file_is_refused(url, words):

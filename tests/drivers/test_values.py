@@ -121,7 +121,7 @@ def test_bytes_come_as_base64(shop, table_of, raw):
 def test_moments(shop, table_of, raw, kind, moment):
     stored(shop, table_of, raw, kind, f'"{moment}"')
 
-    found = shop.value(f"SELECT CAST(a AS TEXT) FROM thing")
+    found = shop.value("SELECT CAST(a AS TEXT) FROM thing")
     plain = found.replace(" ", "T").removesuffix("+00").removesuffix("Z")
     assert plain == moment.removesuffix("Z")
 

@@ -140,6 +140,8 @@ def test_credentials_that_expired(tmp_path):
 
 
 def test_credentials_that_expire_while_connected_are_told(tmp_path, caplog):
+    caplog.set_level(logging.WARNING, "eds.stream")
+
     async def scenario(sandbox):
         path = sandbox.issue(expires=int(time.time()) + 2)
         async with feeding(sandbox, credentials=path) as feed:
@@ -183,6 +185,8 @@ def test_new_credentials_are_used_at_the_next_connection(tmp_path):
 
 
 def test_a_file_that_is_half_written_delays_but_does_not_stop(tmp_path, caplog):
+    caplog.set_level(logging.WARNING, "eds.stream")
+
     async def scenario(sandbox):
         whole = sandbox.credentials.read_text()
         async with feeding(sandbox) as feed:

@@ -191,3 +191,26 @@ def test_a_stream_with_older_messages_at_later_sequences_stops(tmp_path):
             return reader.items
 
     assert in_sandbox(tmp_path, scenario) == []
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=TimeoutError,
+    reason="nothing that the credentials permit tells one stream from another: a new "
+    "one that has grown beyond the position is taken for the old one",
+)
+def test_a_stream_made_anew_that_has_grown_beyond_the_position_stops(tmp_path):
+    async def scenario(sandbox):
+        async with feeding(sandbox) as feed:
+            reader = Reader(feed)
+            reader.follow()
+            await publish(sandbox, [A] * 5)
+            await reader.has(5)
+            async with service(sandbox) as jetstream:
+                await jetstream.delete_stream("dbchange")
+                await jetstream.add_stream(name="dbchange", subjects=["dbchange.>"])
+            await publish(sandbox, [A] * 8)
+            with pytest.raises(FatalError):
+                await asyncio.wait_for(asyncio.shield(feed.failed), 2)
+
+    in_sandbox(tmp_path, scenario)

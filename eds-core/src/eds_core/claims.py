@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from .errors import FatalError, TakenOver
+from .errors import ConfigError, FatalError, TableError, TakenOver
 from .ledger import Checkpoint, Ledger
 from .positions import Positions
 from .stream import Feed, first_position
@@ -62,7 +62,7 @@ class Claims:
         self, companies: Sequence[str], look_back: timedelta | None
     ) -> list[Checkpoint]:
         """Claim every company; one without a checkpoint gets its first position."""
-        await self._call(self._ledger.create)
+        await self._create()
         known: dict[str, Checkpoint] = await self._call(self._ledger.checkpoints)
         for checkpoint in known.values():
             if checkpoint.company in companies:
@@ -76,6 +76,16 @@ class Claims:
         missing = [company for company in companies if company not in known]
         await asyncio.gather(*(establish(company) for company in missing))
         return [await self.claim(company) for company in companies]
+
+    async def _create(self) -> None:
+        try:
+            await self._call(self._ledger.create)
+        except TableError as error:
+            raise ConfigError(
+                f"cannot make EDS's own tables in the database: {error}",
+                advice="let its user create tables there: GRANT CREATE on the schema, "
+                "or name a user in the URL that may",
+            ) from error
 
     async def _establish(self, company: str, look_back: timedelta | None) -> None:
         """Commit a first position before any consumer exists."""

@@ -82,6 +82,7 @@ class Session:
             raise RuntimeError("a transaction is open already")
         connection = self.connection
         with self.translated():
+            connection.rollback()  # nothing, or what was read outside of one
             connection.begin()
         self._inside = True
         try:
@@ -147,13 +148,15 @@ class Session:
 
     def run(self, statement: str) -> None:
         """Execute a statement in the database's own words."""
-        with self.translated():
-            self.connection.exec_driver_sql(statement)
+        with self.cursor() as cursor:
+            cursor.execute(statement)
 
     @contextmanager
     def cursor(self, table: str = "") -> Iterator[Any]:
         """The DBAPI's own cursor, in the transaction that is open."""
         with self.translated(table):
+            if not self.connection.in_transaction():
+                self.connection.begin()  # else nobody ends what the DBAPI begins
             cursor = self.connection.connection.cursor()
             try:
                 yield cursor

@@ -197,7 +197,7 @@ class SqliteDriver(SqlDriver):
         return frozenset(column or "" for (column,) in self._rows(query, name))
 
     def _rows(self, query: str, *parameters: str) -> list[tuple[Any, ...]]:
-        with self.session.cursor() as cursor:
+        with self.session.reading(), self.session.cursor() as cursor:
             return list(cursor.execute(query, parameters))
 
     def widening(self, real: RealTable, column: Column) -> Step:

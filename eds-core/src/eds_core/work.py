@@ -68,8 +68,11 @@ class Work:
         return replace(
             self,
             changes=[c for c in self.changes if c[0].table != table],
-            parked=[*(p for p in self.parked if p.table != table), *parked],
-            unparked=[u for u in self.unparked if u[0] != table],
+            parked=[
+                *(p for p in self.parked if p.table != table or p.company not in first),
+                *parked,
+            ],
+            unparked=[u for u in self.unparked if u[0] != table or u[1] not in first],
         )
 
     def without_events(self, bad: Mapping[int, EdsError]) -> Work:
@@ -140,7 +143,28 @@ def coalesce(work: Work) -> tuple[Work, Batch]:
                 bad.update(disagreeing(run))
         if not bad:
             return work, batch
-        work = work.without_events(bad)
+        work = work.without_events(bad | _hidden(work, bad))
+
+
+def _hidden(work: Work, bad: Mapping[int, EdsError]) -> dict[int, EdsError]:
+    """Events behind the *bad* ones that disagree too: all at once, not one by one."""
+    rows = {
+        (event.table, tuple(event.raw_key))
+        for event, _ in work.changes
+        if event.message.sequence in bad
+    }
+    found: dict[int, EdsError] = {}
+    readers: dict[TableSchema, KeyReader] = {}
+    for event, table in work.changes:
+        if (event.table, tuple(event.raw_key)) not in rows or event.deletes:
+            continue
+        if event.message.sequence in bad:
+            continue
+        reader = readers.get(table) or readers.setdefault(table, KeyReader(table))
+        row = Row(event.key(table), event.version, event.after)
+        if (error := reader.check(row)) is not None:
+            found[event.message.sequence] = error
+    return found
 
 
 def disagreeing(run: Run) -> dict[int, EdsError]:

@@ -13,6 +13,8 @@ from eds_core.errors import ConfigError
 from eds_core.sql_errors import LOST, UNKNOWN, Fault, first_sentence
 from eds_core.urls import redact
 
+Connection = psycopg.Connection[Any]
+
 _SCHEME = re.compile(r"^postgres(ql)?(\+\w+)?://", re.IGNORECASE)
 
 #: libpq's parameters where the URL does not say otherwise. A peer that is gone
@@ -32,7 +34,6 @@ SETTINGS: Mapping[str, str] = {
     "client_encoding": "UTF8",
     "datestyle": "ISO, YMD",
     "default_transaction_isolation": "read committed",
-    "default_transaction_read_only": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "enable_seqscan": "off",
@@ -100,17 +101,29 @@ def _reason(text: str) -> str:
     return first if first.startswith("invalid URI query par") else first.split('"')[0]
 
 
-def connect(parameters: Mapping[str, Any]) -> psycopg.Connection[Any]:
+def connect(parameters: Mapping[str, Any], read_only: bool) -> Connection:
     """Connect as *parameters* say; every statement is prepared when first used."""
     connection = psycopg.connect(**parameters, prepare_threshold=0)
-    connection.prepared_max = 1000  # a few per table and model version
-    if connection.info.parameter_status("crdb_version"):
+    try:
+        _set_up(connection, read_only)
+    except BaseException:
         connection.close()
+        raise
+    return connection
+
+
+def _set_up(connection: Connection, read_only: bool) -> None:
+    if connection.info.parameter_status("crdb_version"):
         raise ConfigError(
             "this server is CockroachDB, this driver is for PostgreSQL",
             advice="use a driver for cockroachdb:// when there is one",
         )
-    return connection
+    connection.prepared_max = 1000  # a few per table and model version
+    settings = {**SETTINGS, "default_transaction_read_only": str(read_only)}
+    calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
+    words = [word for setting in settings.items() for word in setting]
+    connection.execute(f"SELECT {calls}", words)
+    connection.commit()
 
 
 def read_fault(error: BaseException) -> Fault:

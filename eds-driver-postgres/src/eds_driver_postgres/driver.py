@@ -55,26 +55,18 @@ class PostgresDriver(SqlDriver):
         parameters = connecting.parse(self.url)
         return create_engine(
             "postgresql+psycopg://",
-            creator=lambda: connecting.connect(parameters),
+            creator=lambda: connecting.connect(parameters, self.read_only),
             poolclass=NullPool,
             hide_parameters=True,
             pool_reset_on_return=None,  # a connection is closed, not put back
             use_native_hstore=False,  # it would look for the extension each time
         )
 
-    def prepare_session(self) -> str | None:
-        wanted = dict(connecting.SETTINGS)
-        if self.read_only:
-            wanted["default_transaction_read_only"] = "on"
-        setting = ", ".join(["set_config(%s, %s, false)"] * len(wanted))
-        words = [word for pair in wanted.items() for word in pair]
-        with self.session.cursor() as cursor:
-            cursor.execute(f"SELECT {setting}", words)
-            (schema,) = cursor.execute("SELECT current_schema()").fetchone()
-        if schema is None:
+    def prepare_session(self) -> str:
+        if (schema := super().prepare_session()) is None:
             told = "the search path names no schema that exists"
             raise decide(Fault("3F000", told), self.answers)
-        return str(schema)
+        return schema
 
     def make_books(self) -> Books:
         name: Text = Text(collation="C")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
@@ -43,19 +44,21 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except EdsError as error:
-            if ctx.meta.get("eds.verbose"):
-                raise
-            if not ctx.meta.get("eds.silent"):
-                show_error(error)
+            _tell(ctx, error)
             ctx.exit(2 if isinstance(error, ConfigError) else 1)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except Exception as error:
-            if ctx.meta.get("eds.verbose"):
-                raise
-            if not ctx.meta.get("eds.silent"):
-                show_error(_unexpected(error))
+        except Exception as error:  # noqa: BLE001 - the last one who can say anything
+            _tell(ctx, _unexpected(error))
             ctx.exit(1)
+
+
+def _tell(ctx: click.Context, error: EdsError) -> None:
+    """The message last, where it is seen; before it the traceback that was asked for."""
+    if ctx.meta.get("eds.verbose"):
+        click.echo(traceback.format_exc(), err=True)
+    if not ctx.meta.get("eds.silent"):
+        show_error(error)
 
 
 def _unexpected(error: Exception) -> EdsError:

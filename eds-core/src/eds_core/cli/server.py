@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -17,7 +18,23 @@ _WEEK = timedelta(hours=168)
 def _split(
     _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
 ) -> tuple[str, ...]:
-    return tuple(part.strip() for item in value for part in item.split(",") if part)
+    return tuple(
+        _checked(part.strip()) for item in value for part in item.split(",") if part
+    )
+
+
+def _checked(server: str) -> str:
+    """Refuse what is no address here: NATS's own errors quote it with its user."""
+    try:
+        url = urlsplit(server if "://" in server else f"nats://{server}")
+        good = url.hostname and url.scheme in ("nats", "tls") and url.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise click.BadParameter(
+            "not an address such as nats://host:4222", param_hint="--server"
+        )
+    return server
 
 
 @click.command("server")
