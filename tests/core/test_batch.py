@@ -214,11 +214,8 @@ def test_a_run_has_at_most_one_delete_and_one_upsert_per_key_sorted(events):
 @given(events=CHANGES)
 def test_every_key_left_leads_back_to_its_event(events):
     for run in runs(events):
-        rows = {row.key: row.version for row in run.upserts}
-        deletions = dict(run.deletes)
-        for key, _ in run:
-            version = rows.get(key, deletions.get(key))
-
+        left = dict(run.deletes) | {row.key: row.version for row in run.upserts}
+        for key, version in left.items():
             assert run.event(key).version == version
 
 
@@ -276,23 +273,3 @@ def test_a_key_that_does_not_fit_leaves_the_batch_as_it_was():
 
     assert batch.runs == {}
     assert batch.size == 0
-
-
-def test_a_row_that_is_dropped_leaves_its_deletion():
-    (run,) = runs([change(DELETE, "x", 2), change(UPDATE, "x", 3)])
-
-    run.drop(("x",))
-
-    assert run.upserts == []
-    assert run.deletes == [VersionedKey(("x",), Version(2))]
-    assert run.event(("x",)).version == Version(2)
-
-
-def test_a_dropped_row_without_a_deletion_leaves_nothing():
-    (run,) = runs([change(UPDATE, "x", 3)])
-
-    run.drop(("x",))
-
-    assert run.upserts == run.deletes == []
-    with pytest.raises(KeyError):
-        run.event(("x",))

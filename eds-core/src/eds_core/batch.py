@@ -59,26 +59,24 @@ class Run:
         else:
             last.upsert(Row(key, event.version, event.after), event)
 
-    def drop(self, key: Key) -> None:
-        """Forget the row of *key* (it went into quarantine), not its deletion."""
-        self._last[key].row = self._last[key].event = None
-
-    def __iter__(self) -> Iterator[tuple[Key, Last]]:
-        return iter(sorted(self._last.items()))
-
     @property
     def deletes(self) -> list[VersionedKey]:
         """Keys to delete, sorted. They come before the upserts."""
-        return [
+        return sorted(
             VersionedKey(key, last.deleted)
-            for key, last in self
+            for key, last in self._last.items()
             if last.deleted is not None
-        ]
+        )
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        """Rows to write, in no order."""
+        return (last.row for last in self._last.values() if last.row is not None)
 
     @property
     def upserts(self) -> list[Row]:
         """Rows to write, sorted by key."""
-        return [last.row for _, last in self if last.row is not None]
+        return sorted(self.rows, key=_key)
 
     def event(self, key: Key) -> ChangeEvent:
         """The event behind the row of *key*, or else behind its deletion."""
@@ -111,3 +109,7 @@ class Batch:
             run.add(event)  # what raises here leaves no empty run behind
             self.runs.setdefault(event.table, []).append(run)
         self.size += 1
+
+
+def _key(row: Row) -> Key:
+    return row.key

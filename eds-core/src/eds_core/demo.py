@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from .server import Exit, Server, ServerOptions
 
 _WINDOW = 5.0  # seconds over which rates and latencies are shown
 _FIRST, _MOST = 0.5, 0.99  # the percentiles shown
+_AT_ONCE = 0.5  # seconds of the shop's work between two looks at Ctrl-C
 _LATE = 30.0  # seconds to wait for the last events
 
 
@@ -31,6 +34,7 @@ class Pulse:
         self.pending = 0
         self.rows: Counter[str] = Counter()  # changed, by table
         self.latencies: deque[float] = deque(maxlen=100_000)
+        self._beat = asyncio.Event()
         self._recent: deque[tuple[float, int, tuple[float, ...]]] = deque()
 
     @hookimpl
@@ -42,6 +46,7 @@ class Pulse:
         self.rows.update(report.rows)
         self.latencies.extend(report.latencies)
         self._recent.append((time.monotonic(), report.events, report.latencies))
+        self._beat.set()
 
     @property
     def rate(self) -> float:
@@ -61,6 +66,14 @@ class Pulse:
         return (
             values[min(len(values) - 1, int(len(values) * share))] if values else None
         )
+
+    async def reach(self, events: int, seconds: float) -> None:
+        """Wait until so many events are written, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.events < events:
+                    self._beat.clear()
+                    await self._beat.wait()
 
     def _forget(self) -> None:
         while self._recent and self._recent[0][0] < time.monotonic() - _WINDOW:
@@ -106,6 +119,7 @@ async def run_demo(
             ),
             [pulse],
             ready.set,
+            signals=False,  # the shop has to close first
         )
         serving = asyncio.create_task(server.run())
         await _either(serving, asyncio.create_task(ready.wait()))
@@ -124,18 +138,17 @@ async def _work(
     sandbox: Sandbox, options: DemoOptions, pulse: Pulse, serving: asyncio.Task[Exit]
 ) -> int:
     """Let the shop publish; return how many events, once all are written."""
-    shop = asyncio.create_task(
-        sandbox.run_shop(options.rate, options.events, remember=False)
-    )
-    await _either(serving, shop)
-    if not shop.done():
-        shop.cancel()
-        await asyncio.wait([shop])
-        return pulse.events
-    published = shop.result()
-    end = time.monotonic() + _LATE
-    while pulse.events < published and not serving.done() and time.monotonic() < end:
-        await asyncio.sleep(0.02)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    published, left = 0, options.events
+    while left != 0 and not stop.is_set() and not serving.done():
+        count = max(1, int(options.rate * _AT_ONCE))
+        count = count if left is None else min(count, left)
+        published += await sandbox.run_shop(options.rate, count, remember=False)
+        left = None if left is None else left - count
+    await pulse.reach(published, _LATE)
     return published
 
 

@@ -230,9 +230,10 @@ class Pipeline:
                 await self._call(self._reopen)
                 work = await self._reclaim(work)
                 await self._reload()
-                return work
             except (TransientError, ConfigError) as again:
                 log.warning("%s: %s (trying again)", self._destination.title, again)
+            else:
+                return work
 
     async def _reclaim(self, work: Work) -> Work:
         for company, held in [*self._claims.positions.held.items()]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, and_, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from .errors import DestinationError, FatalError, PositionMoved, TakenOver
 from .ledger import (
@@ -42,6 +53,9 @@ class SqlLedger(Ledger):
         self._session = session
         self._books = books
         self._roles: dict[str, Role] = {}
+        self._there: set[str] = set()  # tables that were seen to exist
+        # Made once: to build it costs more than to execute it.
+        self._step = _step(books.checkpoint)
 
     def create(self) -> None:
         for table in self._books.all:
@@ -121,15 +135,17 @@ class SqlLedger(Ledger):
         return FatalError(f"the checkpoint of company {company} could not be claimed")
 
     def advance(self, moves: Sequence[Move]) -> None:
-        table = self._books.checkpoint
-        c = table.c
+        at = now()
         for move in moves:
-            which = and_(
-                c.company == move.company, c.epoch == move.epoch, c.seq == move.old
-            )
-            step = {"seq": move.new, "time": as_text(move.time), "updated": now()}
-            done = self._session.execute(update(table).where(which).values(step))
-            if done.rowcount == 0:
+            values = {
+                "of_company": move.company,
+                "of_epoch": move.epoch,
+                "of_seq": move.old,
+                "seq": move.new,
+                "time": as_text(move.time),
+                "updated": at,
+            }
+            if self._session.execute(self._step, values).rowcount == 0:
                 raise self._not_where_it_was(move)
 
     def _not_where_it_was(self, move: Move) -> DestinationError:
@@ -262,11 +278,32 @@ class SqlLedger(Ledger):
 
     def _all(self, table: Table, *conditions: ColumnElement[bool]) -> list[Row[Any]]:
         """Every row, ordered by key; none when there is no such table."""
-        if not self._session.has_table(table.name):
+        if not self._exists(table.name):
             return []
         query = select(table).where(*conditions).order_by(*table.primary_key.columns)
-        with self._session.reading() as connection:
-            return list(connection.execute(query))
+        try:
+            with self._session.reading() as connection:
+                return list(connection.execute(query))
+        except DestinationError:
+            self._there.clear()
+            raise
+
+    def _exists(self, name: str) -> bool:
+        if name not in self._there and self._session.has_table(name):
+            self._there.add(name)
+        return name in self._there
+
+
+def _step(table: Table) -> Update:
+    """Compare-and-set of one checkpoint."""
+    c = table.c
+    which = (
+        c.company == bindparam("of_company"),
+        c.epoch == bindparam("of_epoch"),
+        c.seq == bindparam("of_seq"),
+    )
+    names = ("seq", "time", "updated")
+    return update(table).where(*which).values({name: bindparam(name) for name in names})
 
 
 def _of(table: Table, name: str, company: str) -> ColumnElement[bool]:

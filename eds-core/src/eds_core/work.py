@@ -169,10 +169,9 @@ def _hidden(work: Work, bad: Mapping[int, EdsError]) -> dict[int, EdsError]:
 
 def disagreeing(run: Run) -> dict[int, EdsError]:
     """Rows whose own key columns say something else than the event's key."""
-    rows = run.upserts
     reader = KeyReader(run.table)
     bad: dict[int, EdsError] = {}
-    for row in rows:
+    for row in run.rows:
         if (error := reader.check(row)) is not None:
             bad[run.event(row.key).message.sequence] = error
     return bad

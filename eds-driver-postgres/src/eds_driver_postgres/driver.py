@@ -99,7 +99,7 @@ class PostgresDriver(SqlDriver):
         return sum(
             self._run(
                 statement,
-                _json(b"[%b]" % b",".join([bytes(row.after) for row in part])),
+                _json(b"[%b]" % b",".join([row.after for row in part])),
                 _array(str(row.version) for row in part),
                 _texts(key_text(row.key) for row in part),
                 target.real.name,

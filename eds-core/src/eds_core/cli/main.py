@@ -54,7 +54,7 @@ class Commands(click.Group):
 
 
 def _tell(ctx: click.Context, error: EdsError) -> None:
-    """The message last, where it is seen; before it the traceback that was asked for."""
+    """The message last, where it is seen; before it the traceback, if asked for."""
     if ctx.meta.get("eds.verbose"):
         click.echo(traceback.format_exc(), err=True)
     if not ctx.meta.get("eds.silent"):

@@ -1,0 +1,42 @@
+"""``eds demo``: everything at once, on this machine, in plain lines when piped."""
+
+import asyncio
+import re
+import sqlite3
+from contextlib import closing
+
+from acceptance.harness import SCRIPTS, run
+from acceptance.tables import rows, table_names, value
+
+
+def demo(tmp_path, *args):
+    env = {"TMPDIR": str(tmp_path)}
+    return asyncio.run(run(tmp_path, SCRIPTS / "eds", "demo", *args, env=env))
+
+
+def count(url):
+    names = [name for name in table_names(url) if not name.startswith("_eds_")]
+    return sum(value(url, f'SELECT count(*) FROM "{name}"') for name in names)
+
+
+def test_500_events_end_in_a_database_that_equals_the_shop(tmp_path):
+    ended = demo(tmp_path, "--events", "500", "--rate", "500")
+
+    assert ended.code == 0, ended.tail()
+    (url,) = re.findall(r"^database: (sqlite:///\S+)$", ended.out, re.MULTILINE)
+    (told,) = re.findall(r"^(\d+) rows in (\d+) tables, as many as", ended.out, re.M)
+    assert "500 of 500 events written" in ended.out
+    assert "0 quarantined" in ended.out
+    assert "\x1b" not in ended.out + ended.err
+    assert int(told[0]) == count(url)
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_the_demo_fills_a_database_that_is_given(tmp_path, postgres_url):
+    ended = demo(tmp_path, "--events", "200", "--rate", "400", "--url", postgres_url)
+
+    assert ended.code == 0, ended.tail()
+    assert count(postgres_url) > 0
+    assert "secret" not in ended.out + ended.err
+    assert rows(postgres_url, "SELECT * FROM _eds_checkpoint")

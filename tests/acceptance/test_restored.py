@@ -1,0 +1,150 @@
+"""A destination that was restored from an older copy catches up by itself."""
+
+import asyncio
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from acceptance.harness import serving, shop_is_at, streaming, until
+from acceptance.tables import value
+
+from eds_core.sandbox import Sandbox
+
+EPOCH = "SELECT max(epoch) FROM _eds_checkpoint"
+
+
+def test_a_sqlite_file_restored_from_a_copy_catches_up(tmp_path, sqlite_url):
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            for copies in (True, False):
+                async with serving(sandbox, sqlite_url) as server:
+                    await sandbox.run_shop(events=200)
+                    await shop_is_at(sqlite_url, sandbox, server=server)
+                if copies:
+                    shutil.copy(file, tmp_path / "copy.db")
+            for path in file.parent.glob(f"{file.name}*"):
+                path.unlink()
+            shutil.copy(tmp_path / "copy.db", file)
+            async with serving(sandbox, sqlite_url) as server:
+                await shop_is_at(sqlite_url, sandbox, server=server)
+
+    asyncio.run(scenario())
+
+
+async def copy_of(postgres, url):
+    """An older copy of the database; nobody may be connected meanwhile."""
+    name = urlsplit(url).path[1:]
+    await asyncio.to_thread(
+        postgres.execute, "CREATE DATABASE {} TEMPLATE {} OWNER eds", f"{name}c", name
+    )
+    return name, f"{name}c"
+
+
+async def swap(postgres, name, copy):
+    """Put the copy in the place of the database, as after a restore."""
+
+    def act():
+        postgres.execute("ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
+        postgres.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE usename = 'eds'"
+        )
+        postgres.execute("DROP DATABASE {} WITH (FORCE)", name)
+        postgres.execute("ALTER DATABASE {} RENAME TO {}", copy, name)
+
+    await asyncio.to_thread(act)
+
+
+def test_a_postgres_database_restored_while_stopped_catches_up(
+    tmp_path, own_postgres, postgres_url
+):
+    url = postgres_url
+
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            async with serving(sandbox, url) as server:
+                await sandbox.run_shop(events=200)
+                await shop_is_at(url, sandbox, server=server)
+            name, copy = await copy_of(own_postgres, url)
+            async with serving(sandbox, url) as server:
+                await sandbox.run_shop(events=200)
+                await shop_is_at(url, sandbox, server=server)
+            await swap(own_postgres, name, copy)
+            async with serving(sandbox, url) as server:
+                await shop_is_at(url, sandbox, server=server)
+
+    asyncio.run(scenario())
+
+
+def test_a_postgres_database_restored_while_streaming_catches_up(
+    tmp_path, own_postgres, postgres_url
+):
+    url = postgres_url
+
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            async with serving(sandbox, url) as server:
+                await sandbox.run_shop(events=200)
+                await shop_is_at(url, sandbox, server=server)
+            name, copy = await copy_of(own_postgres, url)
+            async with serving(sandbox, url) as server:
+                await sandbox.run_shop(events=200)
+                await shop_is_at(url, sandbox, server=server)
+                shop = asyncio.create_task(sandbox.run_shop(200, 300))
+                await swap(own_postgres, name, copy)
+                await shop
+                await shop_is_at(url, sandbox, server=server)
+                assert "restored or failed over" in server.err
+
+    asyncio.run(scenario())
+
+
+def test_a_restored_database_does_not_forget_what_was_parked(
+    tmp_path, own_postgres, postgres_url
+):
+    """The running server knows of a parked table that the copy does not."""
+    url = postgres_url
+
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            async with serving(sandbox, url) as server:
+                await sandbox.publish(sandbox.shop.insert("brand"))
+                await shop_is_at(url, sandbox, server=server)
+            name, copy = await copy_of(own_postgres, url)
+            async with serving(sandbox, url) as server:
+                await asyncio.to_thread(break_brand, url)
+                await sandbox.publish(sandbox.shop.insert("brand"))
+                await server.says("table brand is parked")
+                await swap(own_postgres, name, copy)
+                await sandbox.publish(sandbox.shop.insert("brand"))
+                await shop_is_at(url, sandbox, server=server)
+
+    asyncio.run(scenario())
+
+
+def break_brand(url):
+    from acceptance.tables import execute
+
+    execute(url, "REVOKE INSERT, UPDATE ON brand FROM eds")
+
+
+def test_a_checkpoint_that_was_set_back_by_hand_is_read_again(tmp_path, url):
+    async def scenario():
+        async with streaming(tmp_path, url) as (sandbox, server):
+            from acceptance.tables import execute
+
+            await sandbox.run_shop(events=200)
+            await shop_is_at(url, sandbox, server=server)
+            execute(
+                url,
+                "DELETE FROM brand",
+                "DELETE FROM _eds_tombstone",
+                "UPDATE _eds_checkpoint SET seq = 0",
+            )
+            await sandbox.publish(sandbox.shop.insert("brand"))
+            await shop_is_at(url, sandbox, server=server)
+            await until(lambda: value(url, EPOCH) > 1, 20, server.tail)
+
+    asyncio.run(scenario())

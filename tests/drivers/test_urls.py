@@ -1,0 +1,55 @@
+"""A URL is shown without its secrets, however it is written."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eds_core.urls import parameters, redact, without_parameters
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:hid%40den@h:1/db", "postgresql://u:***@h:1/db"),
+        ("postgresql://u:hid@den/x?y#z@h/db", "postgresql://u:***@h/db"),
+        ("postgresql://:hidden@h/db", "postgresql://:***@h/db"),
+        ("postgresql://h:5432/db?user=a@b", "postgresql://h:5432/db?user=a@b"),
+        ("postgresql://h/db?password=hidden", "postgresql://h/db?password=***"),
+        ("x://h/?a=1&pass%77ord=hidden&b=2", "x://h/?a=1&pass%77ord=***&b=2"),
+        ("x://h/?Secret-Key=hidden", "x://h/?Secret-Key=***"),
+        ("x://u:hidden@h?token=hidden#f", "x://u:***@h?token=***#f"),
+        ("host=h password='hid den' user=u", "host=h password=*** user=u"),
+        ("postgres//u:hidden@h", "postgres//u:***@h"),
+        ("u:hidden@h", "u:***@h"),
+        ("postgresql://[::1]:5432/db", "postgresql://[::1]:5432/db"),
+        ("postgresql://a:1,b:2/db", "postgresql://a:1,b:2/db"),
+        ("sqlite:////var/lib/shop.db", "sqlite:////var/lib/shop.db"),
+        ("", ""),
+    ],
+)
+def test_secrets_are_masked(url, shown):
+    assert redact(url) == shown
+
+
+@given(st.text())
+def test_any_text_can_be_shown(text):
+    redact(text)
+
+
+@given(
+    st.text("ab:@/?#%[]&=", max_size=6).map(lambda text: f"hid{text}den"),
+    st.sampled_from(["x://u:{}@h/db", "x://u:{}@h:1/db?a=b", "x://:{}@h"]),
+)
+def test_no_password_is_ever_shown(password, url):
+    assert "den" not in redact(url.format(password))
+
+
+def test_parameters_are_read_and_taken_out():
+    url = "x://h/db?a=1&b=%20x&a=2"
+
+    assert parameters(url) == {"a": "2", "b": " x"}
+    assert without_parameters(url, ["a"]) == "x://h/db?b=%20x"
+    assert without_parameters(url, ["a", "b"]) == "x://h/db"
+    assert parameters("x://h") == {}
