@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from acceptance.tables import differences
-
 from eds_core.sandbox import COMPANY, Sandbox
 
 SCRIPTS = Path(sys.executable).parent

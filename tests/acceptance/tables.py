@@ -17,10 +17,14 @@ exactly = partial(json.loads, parse_float=Decimal)
 def rows(url, query, *parameters):
     """The rows of a *query* as dicts; of SQLite and PostgreSQL alike."""
     with closing(connect(url)) as connection:
-        cursor = connection.cursor()
-        cursor.execute(query, parameters)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return _rows(connection, query, parameters)
+
+
+def _rows(connection, query, parameters=()):
+    cursor = connection.cursor()
+    cursor.execute(query, parameters)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def value(url, query, *parameters):
@@ -51,16 +55,21 @@ def connect(url):
 
 def table_names(url):
     """All tables that are there, EDS's own included."""
+    try:
+        with closing(connect(url)) as connection:
+            return _table_names(connection)
+    except sqlite3.OperationalError:  # no file yet
+        return set()
+
+
+def _table_names(connection):
     query = (
         "SELECT name FROM sqlite_master WHERE type = 'table'"
-        if url.startswith("sqlite")
+        if isinstance(connection, sqlite3.Connection)
         else "SELECT table_name FROM information_schema.tables "
         "WHERE table_schema = 'public'"
     )
-    try:
-        return {name for row in rows(url, query) for name in row.values()}
-    except sqlite3.OperationalError:  # no file yet
-        return set()
+    return {name for row in _rows(connection, query) for name in row.values()}
 
 
 def quoted(name):
@@ -69,14 +78,24 @@ def quoted(name):
 
 def differences(url, expected, models):
     """What *url* has otherwise than *expected*, in words; empty when equal."""
-    present, found = table_names(url), []
-    for table in sorted(expected):
-        there = rows(url, f"SELECT * FROM {quoted(table)}") if table in present else []
-        found += _compare(models[table], expected[table], there, _Reader(url))
-    for table in sorted(present - set(expected)):
-        if not table.startswith("_eds_"):
-            found.append(f"table {table} should not be there")
-    return found
+    with closing(connect(url)) as connection:
+        present, reader = _table_names(connection), _Reader(url)
+        there = {
+            table: _rows(connection, f"SELECT * FROM {quoted(table)}")
+            for table in present & set(expected)
+        }
+    found = [
+        problem
+        for table in sorted(expected)
+        for problem in _compare(
+            models[table], expected[table], there.get(table, []), reader
+        )
+    ]
+    return found + [
+        f"table {table} should not be there"
+        for table in sorted(present - set(expected))
+        if not table.startswith("_eds_")
+    ]
 
 
 def _compare(model, expected, there, reader):

@@ -8,10 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
 import servers
 from acceptance.harness import SCRIPTS, STRANGER, environment, process, serving
 from acceptance.tables import execute
-
 from eds_core.sandbox import COMPANY, Keys, Permissions, Sandbox, issue_credentials
 
 #: What is wrong: the exit code, and what the message has to say.
@@ -112,7 +112,9 @@ class Situation:
 
     def _creds_changed(self):
         lines = self.creds.read_text().splitlines()
-        lines[1] = lines[1][:100] + ("A" if lines[1][100] != "A" else "B") + lines[1][101:]
+        lines[1] = (
+            lines[1][:100] + ("A" if lines[1][100] != "A" else "B") + lines[1][101:]
+        )
         return {"creds": self.file("changed.creds", "\n".join(lines) + "\n")}
 
     def _creds_a_directory(self):

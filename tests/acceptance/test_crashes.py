@@ -4,9 +4,8 @@ import asyncio
 import random
 from contextlib import asynccontextmanager
 
-from acceptance.harness import serving, shop_is_at, starting, until
+from acceptance.harness import serving, shop_is_at, starting, streaming, until
 from acceptance.tables import value
-
 from eds_core.sandbox import Sandbox
 
 
@@ -67,15 +66,14 @@ def test_kill_9_right_after_each_commit_ends_equal(tmp_path, url):
 
 def test_a_crash_of_postgres_is_waited_for(tmp_path, own_postgres, postgres_url):
     async def scenario():
-        async with Sandbox(tmp_path) as sandbox:
-            async with serving(sandbox, postgres_url) as server:
-                for _ in range(2):
-                    async with shop_at_work(sandbox):
-                        await asyncio.sleep(0.5)
-                        await asyncio.to_thread(own_postgres.stop, "immediate")
-                        await server.says("trying again")
-                        await asyncio.to_thread(own_postgres.start)
-                    await shop_is_at(postgres_url, sandbox, server=server)
+        async with streaming(tmp_path, postgres_url) as (sandbox, server):
+            for _ in range(2):
+                async with shop_at_work(sandbox):
+                    await asyncio.sleep(0.5)
+                    await asyncio.to_thread(own_postgres.stop, "immediate")
+                    await server.says("trying again")
+                    await asyncio.to_thread(own_postgres.start)
+                await shop_is_at(postgres_url, sandbox, server=server)
 
     asyncio.run(scenario())
 
@@ -118,27 +116,25 @@ def test_sessions_that_an_administrator_ends_are_opened_again(
 
 def test_a_crash_of_nats_is_waited_for(tmp_path, url):
     async def scenario():
-        async with Sandbox(tmp_path) as sandbox:
-            async with serving(sandbox, url) as server:
-                for crash in (sandbox.server.kill, sandbox.server.stop):
-                    async with shop_at_work(sandbox):
-                        await asyncio.sleep(0.5)
-                        await asyncio.to_thread(crash)
-                        await asyncio.sleep(0.3)
-                        await asyncio.to_thread(sandbox.server.start)
-                        await asyncio.sleep(0.5)
-                    await sandbox.ready()
-                    await shop_is_at(url, sandbox, server=server)
+        async with streaming(tmp_path, url) as (sandbox, server):
+            for crash in (sandbox.server.kill, sandbox.server.stop):
+                async with shop_at_work(sandbox):
+                    await asyncio.sleep(0.5)
+                    await asyncio.to_thread(crash)
+                    await asyncio.sleep(0.3)
+                    await asyncio.to_thread(sandbox.server.start)
+                    await asyncio.sleep(0.5)
+                await sandbox.ready()
+                await shop_is_at(url, sandbox, server=server)
 
     asyncio.run(scenario())
 
 
 def test_a_server_that_waits_for_nats_can_be_stopped(tmp_path, sqlite_url):
     async def scenario():
-        async with Sandbox(tmp_path) as sandbox:
-            async with serving(sandbox, sqlite_url) as server:
-                await asyncio.to_thread(sandbox.server.kill)
-                await server.says("trying again for ever")
-                assert await server.stop() == 0, server.tail()
+        async with streaming(tmp_path, sqlite_url) as (sandbox, server):
+            await asyncio.to_thread(sandbox.server.kill)
+            await server.says("trying again for ever")
+            assert await server.stop() == 0, server.tail()
 
     asyncio.run(scenario())

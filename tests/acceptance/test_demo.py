@@ -24,7 +24,9 @@ def test_500_events_end_in_a_database_that_equals_the_shop(tmp_path):
 
     assert ended.code == 0, ended.tail()
     (url,) = re.findall(r"^database: (sqlite:///\S+)$", ended.out, re.MULTILINE)
-    (told,) = re.findall(r"^(\d+) rows in (\d+) tables, as many as", ended.out, re.M)
+    (told,) = re.findall(
+        r"^(\d+) rows in (\d+) tables, as many as", ended.out, re.MULTILINE
+    )
     assert "500 of 500 events written" in ended.out
     assert "0 quarantined" in ended.out
     assert "\x1b" not in ended.out + ended.err

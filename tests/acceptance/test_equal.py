@@ -6,10 +6,16 @@ import itertools
 import json
 import random
 
-from acceptance.harness import MODULE, STRANGER, equal, process, serving, shop_is_at
-from acceptance.harness import trust
+from acceptance.harness import (
+    MODULE,
+    STRANGER,
+    equal,
+    process,
+    serving,
+    shop_is_at,
+    trust,
+)
 from acceptance.tables import rows, table_names
-
 from eds_core.sandbox import COMPANY, Sandbox, fold
 
 RESERVED = {"order", "user", "authorization"}

@@ -4,9 +4,9 @@ import asyncio
 import itertools
 from contextlib import asynccontextmanager
 
-from acceptance.harness import equal, serving, starting
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from acceptance.harness import equal, serving, starting
 from eds_core.sandbox import COMPANY, Sandbox, fold
 
 

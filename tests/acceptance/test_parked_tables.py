@@ -3,10 +3,9 @@
 import asyncio
 
 import pytest
-from acceptance.harness import eds, equal, serving, until
-from acceptance.harness import shop_is_at
-from acceptance.tables import execute, rows, value
 
+from acceptance.harness import eds, equal, serving, shop_is_at, streaming, until
+from acceptance.tables import execute, rows, value
 from eds_core.sandbox import Sandbox, fold
 
 STATE = "SELECT state, reason FROM _eds_status WHERE table_name = 'brand'"
@@ -54,22 +53,21 @@ async def park(sandbox, url, server):
 
 def make_file(url):
     if url.startswith("sqlite"):
-        open(url.removeprefix("sqlite:///"), "w").close()  # noqa: SIM115, PTH123 - made, not used
+        open(url.removeprefix("sqlite:///"), "w").close()  # noqa: PTH123 - made, not used
 
 
 def test_a_table_at_fault_does_not_hold_the_others(tmp_path, url):
     async def scenario():
         make_file(url)
         execute(url, OWN_COLUMN[0])
-        async with Sandbox(tmp_path) as sandbox:
-            async with serving(sandbox, url) as server:
-                await park(sandbox, url, server)
-                await publish_some(sandbox)
-                await others_arrive(url, sandbox, server)
-                (status,) = rows(url, STATE)
-                assert "own" in status["reason"]
-                assert "eds resume brand" in server.err
-                assert value(url, "SELECT count(*) FROM _eds_quarantine") == 0
+        async with streaming(tmp_path, url) as (sandbox, server):
+            await park(sandbox, url, server)
+            await publish_some(sandbox)
+            await others_arrive(url, sandbox, server)
+            (status,) = rows(url, STATE)
+            assert "own" in status["reason"]
+            assert "eds resume brand" in server.err
+            assert value(url, "SELECT count(*) FROM _eds_quarantine") == 0
 
     asyncio.run(scenario())
 
@@ -78,16 +76,15 @@ def test_a_mended_table_is_resumed_by_the_running_server(tmp_path, url):
     async def scenario():
         make_file(url)
         execute(url, OWN_COLUMN[0])
-        async with Sandbox(tmp_path) as sandbox:
-            async with serving(sandbox, url) as server:
-                await park(sandbox, url, server)
-                execute(url, OWN_COLUMN[1])
-                shop = asyncio.create_task(publish_some(sandbox, 300))
-                resumed = await eds(sandbox, "resume", "brand", url)
-                assert resumed.code == 0, resumed.tail()
-                await shop
-                await shop_is_at(url, sandbox, server=server)
-                await until(state_is(url, "ok"), 20, server.tail)
+        async with streaming(tmp_path, url) as (sandbox, server):
+            await park(sandbox, url, server)
+            execute(url, OWN_COLUMN[1])
+            shop = asyncio.create_task(publish_some(sandbox, 300))
+            resumed = await eds(sandbox, "resume", "brand", url)
+            assert resumed.code == 0, resumed.tail()
+            await shop
+            await shop_is_at(url, sandbox, server=server)
+            await until(state_is(url, "ok"), 20, server.tail)
 
     asyncio.run(scenario())
 
@@ -118,29 +115,27 @@ def test_a_table_that_is_resumed_unmended_is_parked_again_without_loss(tmp_path,
     async def scenario():
         make_file(url)
         execute(url, OWN_COLUMN[0])
-        async with Sandbox(tmp_path) as sandbox:
-            async with serving(sandbox, url) as server:
-                await park(sandbox, url, server)
-                first = value(url, "SELECT seq FROM _eds_parked")
-                shop = asyncio.create_task(publish_some(sandbox, 300))
-                await eds(sandbox, "resume", "brand", url)
-                asked = "SELECT resume FROM _eds_parked"
-                await until(lambda: value(url, asked) == 0, 20, server.tail)
-                await shop
-                await until(state_is(url, "parked"), 20, server.tail)
-                assert value(url, "SELECT seq FROM _eds_parked") == first
-                execute(url, OWN_COLUMN[1])
-                await eds(sandbox, "resume", "brand", url)
-                await shop_is_at(url, sandbox, server=server)
+        async with streaming(tmp_path, url) as (sandbox, server):
+            await park(sandbox, url, server)
+            first = value(url, "SELECT seq FROM _eds_parked")
+            shop = asyncio.create_task(publish_some(sandbox, 300))
+            await eds(sandbox, "resume", "brand", url)
+            asked = "SELECT resume FROM _eds_parked"
+            await until(lambda: value(url, asked) == 0, 20, server.tail)
+            await shop
+            await until(state_is(url, "parked"), 20, server.tail)
+            assert value(url, "SELECT seq FROM _eds_parked") == first
+            execute(url, OWN_COLUMN[1])
+            await eds(sandbox, "resume", "brand", url)
+            await shop_is_at(url, sandbox, server=server)
 
     asyncio.run(scenario())
 
 
 def test_only_a_parked_table_can_be_resumed(tmp_path, url):
     async def scenario():
-        async with Sandbox(tmp_path) as sandbox:
-            async with serving(sandbox, url):
-                return await eds(sandbox, "resume", "brand", url)
+        async with streaming(tmp_path, url) as (sandbox, _):
+            return await eds(sandbox, "resume", "brand", url)
 
     resumed = asyncio.run(scenario())
 
@@ -173,25 +168,24 @@ def test_what_a_user_did_to_a_postgres_table_is_mended_and_resumed(
     url = postgres_url
 
     async def scenario():
-        async with Sandbox(tmp_path) as sandbox:
-            async with serving(sandbox, url) as server:
-                await publish_some(sandbox, 3)
-                await shop_is_at(url, sandbox, server=server)
-                before = len(sandbox.published)
-                execute(url, harm)
-                await publish_some(sandbox, 90)
-                await server.says("table brand is parked")
-                await others_arrive(url, sandbox, server)
-                execute(url, mending)
-                await eds(sandbox, "resume", "brand", url)
-                await eds(sandbox, "quarantine", "retry", url, "--all")
-                expected = fold(sandbox.published[before:])
-                for event in sandbox.published[:before]:
-                    if event.table != "brand":  # its name is gone with the type
-                        expected[event.table] |= fold([event])[event.table]
-                execute(url, f"DELETE FROM brand WHERE id IN ({first_ids(sandbox)})")
-                await equal(url, expected, sandbox.shop.models, server=server)
-                await until(state_is(url, "ok"), 20, server.tail)
+        async with streaming(tmp_path, url) as (sandbox, server):
+            await publish_some(sandbox, 3)
+            await shop_is_at(url, sandbox, server=server)
+            before = len(sandbox.published)
+            execute(url, harm)
+            await publish_some(sandbox, 90)
+            await server.says("table brand is parked")
+            await others_arrive(url, sandbox, server)
+            execute(url, mending)
+            await eds(sandbox, "resume", "brand", url)
+            await eds(sandbox, "quarantine", "retry", url, "--all")
+            expected = fold(sandbox.published[before:])
+            for event in sandbox.published[:before]:
+                if event.table != "brand":  # its name is gone with the type
+                    expected[event.table] |= fold([event])[event.table]
+            execute(url, f"DELETE FROM brand WHERE id IN ({first_ids(sandbox)})")
+            await equal(url, expected, sandbox.shop.models, server=server)
+            await until(state_is(url, "ok"), 20, server.tail)
 
     asyncio.run(scenario())
 
@@ -203,33 +197,31 @@ def first_ids(sandbox):
 
 def test_a_dropped_column_comes_back_by_itself(tmp_path, url):
     async def scenario():
-        async with Sandbox(tmp_path) as sandbox:
-            async with serving(sandbox, url) as server:
-                await publish_some(sandbox)
-                await shop_is_at(url, sandbox, server=server)
-                execute(url, "ALTER TABLE brand DROP COLUMN name")
-                later = sandbox.shop.insert("brand", {"name": "Volta"})
-                await sandbox.publish(later)
-                names = "SELECT count(*) FROM brand WHERE name = 'Volta'"
-                count = "SELECT count(*) FROM brand"
-                await until(lambda: value(url, count) == 11, 20, server.tail)
-                assert value(url, names) == 1
-                assert "parked" not in server.err
+        async with streaming(tmp_path, url) as (sandbox, server):
+            await publish_some(sandbox)
+            await shop_is_at(url, sandbox, server=server)
+            execute(url, "ALTER TABLE brand DROP COLUMN name")
+            later = sandbox.shop.insert("brand", {"name": "Volta"})
+            await sandbox.publish(later)
+            names = "SELECT count(*) FROM brand WHERE name = 'Volta'"
+            count = "SELECT count(*) FROM brand"
+            await until(lambda: value(url, count) == 11, 20, server.tail)
+            assert value(url, names) == 1
+            assert "parked" not in server.err
 
     asyncio.run(scenario())
 
 
 def test_a_dropped_table_comes_back_by_itself(tmp_path, url):
     async def scenario():
-        async with Sandbox(tmp_path) as sandbox:
-            async with serving(sandbox, url) as server:
-                await publish_some(sandbox)
-                await shop_is_at(url, sandbox, server=server)
-                execute(url, "DROP TABLE brand")
-                later = sandbox.shop.insert("brand")
-                await sandbox.publish(later)
-                expected = only_others(sandbox) | fold([later])
-                await equal(url, expected, sandbox.shop.models, server=server)
-                assert "parked" not in server.err
+        async with streaming(tmp_path, url) as (sandbox, server):
+            await publish_some(sandbox)
+            await shop_is_at(url, sandbox, server=server)
+            execute(url, "DROP TABLE brand")
+            later = sandbox.shop.insert("brand")
+            await sandbox.publish(later)
+            expected = only_others(sandbox) | fold([later])
+            await equal(url, expected, sandbox.shop.models, server=server)
+            assert "parked" not in server.err
 
     asyncio.run(scenario())

@@ -5,9 +5,16 @@ import dataclasses
 import gzip
 import json
 
-from acceptance.harness import eds, equal, serving, shop_is_at, starting, until
+from acceptance.harness import (
+    eds,
+    equal,
+    serving,
+    shop_is_at,
+    starting,
+    streaming,
+    until,
+)
 from acceptance.tables import rows, table_names, value
-
 from eds_core.sandbox import Sandbox, fold, message_headers
 
 COUNT = "SELECT count(*) FROM _eds_quarantine"
@@ -162,13 +169,12 @@ def test_what_is_mended_is_retried_at_the_next_start(tmp_path, url):
 
 def test_what_still_does_not_fit_returns_to_quarantine(tmp_path, url):
     async def scenario():
-        async with Sandbox(tmp_path) as sandbox:
-            async with serving(sandbox, url) as server:
-                await sandbox.publish(misfit(sandbox.shop))
-                await until(counts(url, 1), 20, server.tail)
-                await eds(sandbox, "quarantine", "retry", url, "--all")
-                state = "SELECT state FROM _eds_quarantine"
-                await until(lambda: value(url, state) == "quarantined", 20, server.tail)
+        async with streaming(tmp_path, url) as (sandbox, server):
+            await sandbox.publish(misfit(sandbox.shop))
+            await until(counts(url, 1), 20, server.tail)
+            await eds(sandbox, "quarantine", "retry", url, "--all")
+            state = "SELECT state FROM _eds_quarantine"
+            await until(lambda: value(url, state) == "quarantined", 20, server.tail)
 
     asyncio.run(scenario())
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from acceptance.harness import serving, shop_is_at, streaming, until
-from acceptance.tables import value
-
+from acceptance.tables import execute, value
 from eds_core.sandbox import Sandbox
 
 EPOCH = "SELECT max(epoch) FROM _eds_checkpoint"
@@ -114,7 +113,7 @@ def test_a_restored_database_does_not_forget_what_was_parked(
                 await shop_is_at(url, sandbox, server=server)
             name, copy = await copy_of(own_postgres, url)
             async with serving(sandbox, url) as server:
-                await asyncio.to_thread(break_brand, url)
+                execute(url, "REVOKE INSERT, UPDATE ON brand FROM eds")
                 await sandbox.publish(sandbox.shop.insert("brand"))
                 await server.says("table brand is parked")
                 await swap(own_postgres, name, copy)
@@ -124,17 +123,9 @@ def test_a_restored_database_does_not_forget_what_was_parked(
     asyncio.run(scenario())
 
 
-def break_brand(url):
-    from acceptance.tables import execute
-
-    execute(url, "REVOKE INSERT, UPDATE ON brand FROM eds")
-
-
 def test_a_checkpoint_that_was_set_back_by_hand_is_read_again(tmp_path, url):
     async def scenario():
         async with streaming(tmp_path, url) as (sandbox, server):
-            from acceptance.tables import execute
-
             await sandbox.run_shop(events=200)
             await shop_is_at(url, sandbox, server=server)
             execute(

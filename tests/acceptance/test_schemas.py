@@ -5,12 +5,23 @@ import dataclasses
 import json
 
 import msgspec
+
 from acceptance.harness import equal, serving, shop_is_at, starting, streaming, until
 from acceptance.tables import rows, table_names, value
-
 from eds_core.sandbox import COMPANY, Sandbox
 
-TYPES = "BigInt Boolean Bytes DateTime Decimal Double Float Int Json String".split()
+TYPES = [
+    "BigInt",
+    "Boolean",
+    "Bytes",
+    "DateTime",
+    "Decimal",
+    "Double",
+    "Float",
+    "Int",
+    "Json",
+    "String",
+]
 
 
 def others(sandbox, *without):

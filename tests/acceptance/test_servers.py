@@ -3,9 +3,8 @@
 import asyncio
 from contextlib import AsyncExitStack
 
-from acceptance.harness import STRANGER, serving, shop_is_at, starting
+from acceptance.harness import STRANGER, serving, shop_is_at, starting, streaming
 from acceptance.tables import rows
-
 from eds_core.sandbox import COMPANY, Sandbox
 
 
@@ -74,11 +73,10 @@ def test_two_destinations_with_the_same_credential_and_prefix_end_equal(
 
 def test_two_urls_on_one_command_line_end_equal(tmp_path, sqlite_url, postgres_url):
     async def scenario():
-        async with Sandbox(tmp_path) as sandbox:
-            async with serving(sandbox, sqlite_url, postgres_url) as server:
-                await sandbox.run_shop(500, 500)
-                await shop_is_at(sqlite_url, sandbox, server=server)
-                await shop_is_at(postgres_url, sandbox, server=server)
+        async with streaming(tmp_path, sqlite_url, postgres_url) as (sandbox, server):
+            await sandbox.run_shop(500, 500)
+            await shop_is_at(sqlite_url, sandbox, server=server)
+            await shop_is_at(postgres_url, sandbox, server=server)
 
     asyncio.run(scenario())
 
@@ -87,15 +85,14 @@ def test_a_database_that_is_down_does_not_hold_the_other(
     tmp_path, sqlite_url, own_postgres, postgres_url
 ):
     async def scenario():
-        async with Sandbox(tmp_path) as sandbox:
-            async with serving(sandbox, sqlite_url, postgres_url) as server:
-                await sandbox.run_shop(500, 100)
-                await shop_is_at(postgres_url, sandbox, server=server)
-                await asyncio.to_thread(own_postgres.stop, "immediate")
-                await sandbox.run_shop(500, 300)
-                await shop_is_at(sqlite_url, sandbox, seconds=8, server=server)
-                await asyncio.to_thread(own_postgres.start)
-                await shop_is_at(postgres_url, sandbox, server=server)
+        async with streaming(tmp_path, sqlite_url, postgres_url) as (sandbox, server):
+            await sandbox.run_shop(500, 100)
+            await shop_is_at(postgres_url, sandbox, server=server)
+            await asyncio.to_thread(own_postgres.stop, "immediate")
+            await sandbox.run_shop(500, 300)
+            await shop_is_at(sqlite_url, sandbox, seconds=8, server=server)
+            await asyncio.to_thread(own_postgres.start)
+            await shop_is_at(postgres_url, sandbox, server=server)
 
     asyncio.run(scenario())
 

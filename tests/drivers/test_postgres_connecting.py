@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-import eds_driver_postgres
 import servers
 from eds_core.errors import ConfigError, TableError, TransientError
 from eds_core.ledger import Checkpoint, Move
@@ -147,7 +146,7 @@ def test_a_stopped_server_is_transient_and_heals(own_postgres, own_url, table_of
 
 def grants() -> list[str]:
     """The statements that the README tells people to run."""
-    place = Path(eds_driver_postgres.__file__).parents[2] / "README.md"
+    place = Path(__file__).parents[2] / "eds-driver-postgres" / "README.md"
     (block,) = re.findall(
         r"<!-- grants -->\s*```sql\n(.*?)```", place.read_text(), re.DOTALL
     )

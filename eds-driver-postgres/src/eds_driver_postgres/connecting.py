@@ -45,10 +45,14 @@ SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
 }
 
+_CONNECTING = re.compile(
+    "connection failed|connection is bad|connection to server|connection attempts"
+)
+
 #: What servers and libpq say when there is no connection, and no code with it.
 _WORDS: tuple[tuple[str, str, str], ...] = (
     # A server that dies in the middle of a TLS connection says it like this.
-    (r"unexpected eof|closed the connection|reset by peer|broken pipe", LOST, ""),
+    (r"(?i)\beof\b|closed the connection|reset by peer|broken pipe", LOST, ""),
     (r"database .* does not exist", "3D000", ""),
     (
         r"permission denied for database",
@@ -142,9 +146,10 @@ def _without_code(error: psycopg.Error) -> Fault:
     if isinstance(error, psycopg.DataError):  # psycopg itself refuses a value
         return Fault("22021", first_sentence(str(error)))
     text = _last_words(str(error))
-    for pattern, code, advice in _WORDS:
-        if re.search(pattern, text):
-            return Fault(code, text, advice=advice)
+    if _CONNECTING.search(str(error)):
+        for pattern, code, advice in _WORDS:
+            if re.search(pattern, text):
+                return Fault(code, text, advice=advice)
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return Fault(LOST, text)
     return Fault(UNKNOWN, first_sentence(text))
