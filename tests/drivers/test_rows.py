@@ -76,6 +76,20 @@ def test_a_stale_deletion_leaves_the_newer_row(shop, order):
     assert names(shop) == [("a", "new")]
 
 
+def test_a_deletion_as_old_as_the_row_removes_it(shop, order):
+    shop.put(order, 5, id="a")
+
+    assert shop.drop(order, 5, "a") == 1
+
+
+def test_a_row_put_back_by_hand_is_not_touched_by_stale_events(shop, order):
+    shop.drop(order, 9, "a")
+    shop.run("INSERT INTO \"order\" (id, name) VALUES ('a', 'by hand')")
+
+    assert shop.put(order, 8, id="a", name="stale") == 0
+    assert names(shop) == [("a", "by hand")]
+
+
 def test_a_tombstone_only_rises(shop, order):
     shop.drop(order, 9, "a")
     shop.drop(order, 5, "a")

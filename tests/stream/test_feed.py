@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from eds_core.sandbox import NatsServer
 from eds_core.stream import consumer as module
 from stream.harness import (
     A,
@@ -25,17 +24,6 @@ def quick(monkeypatch):
     """Heartbeats come ten times a second."""
     monkeypatch.setattr(module, "HEARTBEAT", 0.1)
     monkeypatch.setattr(module, "_SILENCE", 0.5)
-
-
-@pytest.fixture
-def long_lines(monkeypatch):
-    """The server takes the long JWT of many companies."""
-    config = NatsServer._config
-
-    def longer(self, *args):
-        return f"{config(self, *args)}max_control_line: 65536\n"
-
-    monkeypatch.setattr(NatsServer, "_config", longer)
 
 
 def test_messages_of_several_companies_come_in_stream_order_without_holes(tmp_path):
@@ -220,7 +208,7 @@ def test_consumers_are_named_as_the_old_servers_and_removed_at_the_end(tmp_path)
     in_sandbox(tmp_path, scenario)
 
 
-def test_fifty_companies_begin_within_ten_seconds(tmp_path, long_lines):
+def test_fifty_companies_begin_within_ten_seconds(tmp_path):
     companies = [f"{number:024x}" for number in range(50)]
 
     async def scenario(sandbox):

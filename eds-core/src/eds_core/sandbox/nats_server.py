@@ -172,6 +172,7 @@ class NatsServer:
             f'  {account}: "{keys.account_jwt()}"',
             f'  {system}: "{keys.system_jwt()}"',
             "}",
+            "max_control_line: 65536",  # credentials of 50 companies pass 4,096
             f"jetstream: {{ store_dir: {json.dumps(str(self.directory / 'store'))} }}",
         ]
         return "\n".join([*lines, *self._tls_config(), ""])
