@@ -53,12 +53,23 @@ CASES = {
     "server no url": (2, "--server", "nats://host:4222"),
     "server a web page": (2, "--server", "nats://host:4222"),
 }
-#: Where a secret is at hand.
-WITH_SECRETS = [
-    name
-    for name in CASES
-    if name.startswith(("creds", "driver", "nats", "database", "password", "url"))
-]
+#: Where a secret is at hand, and something to be told of it.
+WITH_SECRETS = (
+    "creds cut off",
+    "creds changed",
+    "creds expired",
+    "creds of nobody",
+    "creds of another account",
+    "driver missing",
+    "nats unreachable",
+    "database unreachable",
+    "database missing",
+    "password wrong",
+    "privilege missing",
+    "url bad port",
+    "url bad parameter",
+    "server no url",
+)
 
 
 class Situation:

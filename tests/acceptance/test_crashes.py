@@ -52,8 +52,8 @@ def test_kill_9_right_after_each_commit_ends_equal(tmp_path, url):
         async with Sandbox(tmp_path) as sandbox:
             async with serving(sandbox, url):
                 before = checkpoint(url)
-            async with shop_at_work(sandbox, 1000):
-                for _ in range(4):
+            async with shop_at_work(sandbox, 500):
+                for _ in range(3):
                     with starting(sandbox, url) as server:
                         await until(lambda: checkpoint(url) > before, 20, server.tail)  # noqa: B023 - asked at once
                         server.kill()

@@ -182,13 +182,20 @@ def test_every_form_of_the_command_line_means_the_server(tmp_path, sqlite_url, f
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_finishes_the_batch_and_exits_0(tmp_path, url, number):
+def test_sigterm_finishes_the_batch_and_exits_0(tmp_path, url):
+    interrupted(tmp_path, url, signal.SIGTERM)
+
+
+def test_control_c_finishes_the_batch_and_exits_0(tmp_path, sqlite_url):
+    interrupted(tmp_path, sqlite_url, signal.SIGINT)
+
+
+def interrupted(tmp_path, url, number):
     async def scenario():
         async with Sandbox(tmp_path) as sandbox:
             with starting(sandbox, url) as server:
                 await server.ready()
-                shop = asyncio.create_task(sandbox.run_shop(events=1500))
+                shop = asyncio.create_task(sandbox.run_shop(events=800))
                 await until(lambda: "order" in table_names(url), 20, server.tail)
                 server.send(number)
                 assert await server.ended() == 0, server.tail()

@@ -75,10 +75,13 @@ def test_all_good_events_arrive_and_bad_ones_are_kept_whole(tmp_path, url):
 
     assert {row["seq"]: bytes(row["payload"]) for row in kept} == bad
     assert all(row["reason"] for row in kept)
+    assert sum("messageCount" in row["reason"] for row in kept) == 2
     assert "vendor" not in table_names(url)
 
 
-def test_the_quarantine_is_listed_shown_and_dropped(tmp_path, url):
+def test_the_quarantine_is_listed_shown_and_dropped(tmp_path, sqlite_url):
+    url = sqlite_url
+
     async def scenario():
         async with Sandbox(tmp_path) as sandbox:
             event, other = misfit(sandbox.shop), misfit(sandbox.shop)

@@ -1,13 +1,14 @@
 """A destination that was restored from an older copy catches up by itself."""
 
 import asyncio
+import itertools
 import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from acceptance.harness import serving, shop_is_at, streaming, until
+from acceptance.harness import equal, serving, shop_is_at, starting, streaming, until
 from acceptance.tables import execute, value
-from eds_core.sandbox import Sandbox
+from eds_core.sandbox import Sandbox, fold
 
 EPOCH = "SELECT max(epoch) FROM _eds_checkpoint"
 
@@ -54,27 +55,6 @@ async def swap(postgres, name, copy):
         postgres.execute("ALTER DATABASE {} RENAME TO {}", copy, name)
 
     await asyncio.to_thread(act)
-
-
-def test_a_postgres_database_restored_while_stopped_catches_up(
-    tmp_path, own_postgres, postgres_url
-):
-    url = postgres_url
-
-    async def scenario():
-        async with Sandbox(tmp_path) as sandbox:
-            async with serving(sandbox, url) as server:
-                await sandbox.run_shop(events=200)
-                await shop_is_at(url, sandbox, server=server)
-            name, copy = await copy_of(own_postgres, url)
-            async with serving(sandbox, url) as server:
-                await sandbox.run_shop(events=200)
-                await shop_is_at(url, sandbox, server=server)
-            await swap(own_postgres, name, copy)
-            async with serving(sandbox, url) as server:
-                await shop_is_at(url, sandbox, server=server)
-
-    asyncio.run(scenario())
 
 
 def test_a_postgres_database_restored_while_streaming_catches_up(
@@ -137,5 +117,37 @@ def test_a_checkpoint_that_was_set_back_by_hand_is_read_again(tmp_path, url):
             await sandbox.publish(sandbox.shop.insert("brand"))
             await shop_is_at(url, sandbox, server=server)
             await until(lambda: value(url, EPOCH) > 1, 20, server.tail)
+
+    asyncio.run(scenario())
+
+
+def test_a_checkpoint_that_is_gone_stops_the_server_with_words(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            with starting(sandbox, url) as server:
+                await server.ready()
+                execute(url, "DELETE FROM _eds_checkpoint")
+                await sandbox.publish(sandbox.shop.insert("brand"))
+                return await server.ended(), server.err
+
+    code, said = asyncio.run(scenario())
+
+    assert code == 1
+    assert "is gone from _eds_checkpoint" in said
+    assert "Traceback" not in said
+
+
+def test_a_server_that_was_away_for_too_long_tells_what_is_gone(tmp_path, sqlite_url):
+    async def scenario():
+        async with Sandbox(tmp_path, stream_config={"max_msgs": 30}) as sandbox:
+            async with serving(sandbox, sqlite_url):
+                pass
+            await sandbox.publish_many(itertools.islice(sandbox.shop, 70))
+            kept = [next(sandbox.shop) for _ in range(30)]
+            await sandbox.publish_many(kept)
+            async with serving(sandbox, sqlite_url) as server:
+                await server.says("up to 70 events (of all companies)")
+                models = sandbox.shop.models
+                await equal(sqlite_url, fold(kept), models, server=server)
 
     asyncio.run(scenario())

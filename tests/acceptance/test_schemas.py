@@ -24,6 +24,16 @@ TYPES = [
 ]
 
 
+async def arrived(url, table, count, server):
+    """Wait until *table* is there and has *count* rows."""
+    query = f'SELECT count(*) FROM "{table}"'
+    await until(
+        lambda: table in table_names(url) and value(url, query) == count,
+        20,
+        server.tail,
+    )
+
+
 def others(sandbox, *without):
     state = sandbox.shop.state()
     return {table: state[table] for table in state if table not in without}
@@ -54,12 +64,7 @@ def test_kill_9_while_a_look_up_is_awaited_loses_nothing(tmp_path, url):
                 for _ in range(20):
                     await sandbox.publish(sandbox.shop.insert("brand"))
                     await sandbox.publish(sandbox.shop.insert("vendor"))
-                query = "SELECT count(*) FROM vendor"
-                await until(
-                    lambda: "vendor" in table_names(url) and value(url, query) == 20,
-                    20,
-                    server.tail,
-                )
+                await arrived(url, "vendor", 20, server)
                 server.kill()
             sandbox.responder.behave()
             async with serving(sandbox, url) as server:
@@ -74,7 +79,7 @@ def test_a_table_whose_model_nobody_knows_is_made_from_its_rows(tmp_path, url):
             sandbox.responder.forget("brand")
             event = sandbox.shop.insert("brand", {"name": "Acme"})
             await sandbox.publish(event)
-            await until(lambda: "brand" in table_names(url), 20, server.tail)
+            await arrived(url, "brand", 1, server)
             return event.key, rows(url, "SELECT id, name FROM brand")
 
     key, found = asyncio.run(scenario())
@@ -137,18 +142,13 @@ def test_a_column_that_becomes_text_keeps_every_digit(tmp_path, url):
 
             for token in (b"12", b"-7", b"9223372036854775807"):
                 await publish(token)
-            query = 'SELECT count(*) FROM "order"'
-            await until(
-                lambda: "order" in table_names(url) and value(url, query) == 3,
-                20,
-                server.tail,
-            )
+            await arrived(url, "order", 3, server)
             sandbox.use(text)
             for token in (b'"00012"', b'"1e5"', b'"0.10"', b'" 12 "', b'"RO-1"'):
                 await publish(token)
             sandbox.use(text.with_type("number", "Int"))  # some still have the old one
             await publish(b"13")
-            await until(lambda: value(url, query) == 9, 20, server.tail)
+            await arrived(url, "order", 9, server)
             found = rows(url, 'SELECT id, number FROM "order"')
             return numbers, {row["id"]: row["number"] for row in found}
 
@@ -203,12 +203,7 @@ def test_a_column_that_goes_from_the_model_stays_in_the_table(tmp_path, url):
             await sandbox.publish(insert)
             sandbox.use(old.without_column("name"))
             await sandbox.publish(shop.insert("brand", {"companyId": COMPANY}))
-            count = "SELECT count(*) FROM brand"
-            await until(
-                lambda: "brand" in table_names(url) and value(url, count) == 2,
-                20,
-                server.tail,
-            )
+            await arrived(url, "brand", 2, server)
             return {row["name"] for row in rows(url, "SELECT name FROM brand")}
 
     assert asyncio.run(scenario()) == {"kept", None}

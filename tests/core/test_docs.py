@@ -8,14 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
+TOP = Path(__file__).parents[2]
+GUIDE = TOP / "docs" / "guide.md"
+RULES = TOP / "docs" / "rules.md"
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
 
 
 def test_the_guide_mentions_every_option_of_the_server():
-    pytest.importorskip("eds_core.cli", reason="the command line is not written yet")
     program = Path(sys.executable).with_name("eds")
 
     told = subprocess.run(
@@ -29,3 +28,19 @@ def test_the_guide_mentions_every_option_of_the_server():
     options = set(OPTION.findall(told.stdout))
     assert "--creds" in options
     assert options - set(OPTION.findall(GUIDE.read_text())) == set()
+
+
+def test_every_rule_names_tests_that_exist():
+    files = TOP.joinpath("tests").rglob("test_*.py")
+    there = set(
+        re.findall(r"^def (test_\w+)", "".join(map(_text, files)), re.MULTILINE)
+    )
+
+    named = set(re.findall(r"`(test_\w+)`", RULES.read_text()))
+
+    assert len(named) > 50
+    assert named - there == set()
+
+
+def _text(path):
+    return path.read_text()

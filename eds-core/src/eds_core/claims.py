@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from .errors import ConfigError, FatalError, TableError, TakenOver
-from .ledger import Checkpoint, Ledger
+from .ledger import Checkpoint, Ledger, row_gone
 from .positions import Positions
 from .stream import Feed, first_position
 
@@ -161,10 +161,3 @@ class Claims:
             if checkpoint.epoch > held.epoch:
                 taken.append(TakenOver(company, checkpoint.owner, checkpoint.role))
         return taken
-
-
-def row_gone(company: str) -> FatalError:
-    return FatalError(
-        f"the checkpoint of company {company} is gone from _eds_checkpoint",
-        advice="restore the table; without it EDS cannot know where to go on",
-    )

@@ -1,6 +1,6 @@
 """What EDS remembers in a destination: positions, quarantine, table states.
 
-The contract only; ``sql_ledger`` keeps it in any SQL database.
+The contract only; ``sql.ledger`` keeps it in any SQL database.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from .errors import FatalError
 from .event import Message
 
 Role = Literal["server", "import"]
@@ -80,6 +81,14 @@ class TableStatus:
     lag: float = 0.0  # seconds from publishing to commit, at the last commit
     rows: int = 0  # rows written and deleted since the table was first seen
     updated: str = ""
+
+
+def row_gone(company: str) -> FatalError:
+    """The checkpoint of *company* was deleted by somebody."""
+    return FatalError(
+        f"the checkpoint of company {company} is gone from _eds_checkpoint",
+        advice="restore the table; without it EDS cannot know where to go on",
+    )
 
 
 class Ledger(ABC):

@@ -17,9 +17,9 @@ from .errors import ConfigError
 from .event import Row, VersionedKey
 from .schema import Column, ColumnType
 from .sql import SqlDriver, Step
-from .sql_errors import UNKNOWN, Fault, first_sentence
-from .sql_portable import key_text
-from .sql_tables import VERSION, RealColumn, RealTable, Target
+from .sql.errors import UNKNOWN, Fault, first_sentence
+from .sql.portable import key_text
+from .sql.tables import VERSION, RealColumn, RealTable, Target
 from .urls import redact
 from .values import Value
 

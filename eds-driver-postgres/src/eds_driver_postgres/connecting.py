@@ -10,7 +10,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from eds_core.errors import ConfigError
-from eds_core.sql_errors import LOST, UNKNOWN, Fault, first_sentence
+from eds_core.sql.errors import LOST, UNKNOWN, Fault, first_sentence
 from eds_core.urls import redact
 
 Connection = psycopg.Connection[Any]

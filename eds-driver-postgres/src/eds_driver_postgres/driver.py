@@ -13,10 +13,10 @@ from eds_core.driver import Capabilities
 from eds_core.event import Row, VersionedKey
 from eds_core.schema import Column, ColumnType
 from eds_core.sql import SqlDriver, Step
-from eds_core.sql_books import Books
-from eds_core.sql_errors import Fault, decide
-from eds_core.sql_portable import key_text
-from eds_core.sql_tables import RealTable, Target
+from eds_core.sql.books import Books
+from eds_core.sql.errors import Fault, decide
+from eds_core.sql.portable import key_text
+from eds_core.sql.tables import RealTable, Target
 
 from . import connecting, statements, tables
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from eds_core.sql_tables import VERSION, Target
+from eds_core.sql.tables import VERSION, Target
 
 from .tables import PostgresColumn
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eds_core.schema import ColumnType
-from eds_core.sql_tables import RealColumn, RealTable
+from eds_core.sql.tables import RealColumn, RealTable
 
 # A domain is followed to the type below it: that is what a value is read as.
 COLUMNS = """

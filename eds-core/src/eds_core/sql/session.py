@@ -12,8 +12,9 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
-from .errors import DestinationError, EdsError, TransientError
-from .sql_errors import LOST, UNKNOWN, Answers, Fault, decide, first_sentence
+from eds_core.errors import DestinationError, EdsError, TransientError
+
+from .errors import LOST, UNKNOWN, Answers, Fault, decide, first_sentence
 
 #: A driver's way to read its database's exceptions.
 ReadFault = Callable[[BaseException], Fault]

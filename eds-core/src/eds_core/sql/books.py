@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -17,14 +18,18 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    Update,
+    bindparam,
+    update,
 )
 from sqlalchemy.types import TypeEngine
 
-from .event import Message
-from .ledger import Checkpoint, Parked, Quarantined, Role, TableStatus
+from eds_core.event import Message
+from eds_core.ledger import Checkpoint, Parked, Quarantined, Role, TableStatus
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000_000
+_IDS_AT_ONCE = 500  # databases bound the parameters of one statement
 
 
 class Books:
@@ -222,3 +227,21 @@ def parked_of(row: Row[Any]) -> Parked:
         row.advice or "",
         bool(row.resume),
     )
+
+
+def checkpoint_step(table: Table) -> Update:
+    """Compare-and-set of one checkpoint."""
+    c = table.c
+    which = (
+        c.company == bindparam("of_company"),
+        c.epoch == bindparam("of_epoch"),
+        c.seq == bindparam("of_seq"),
+    )
+    names = ("seq", "time", "updated")
+    return update(table).where(*which).values({name: bindparam(name) for name in names})
+
+
+def in_parts(ids: Iterable[str]) -> Iterator[list[str]]:
+    every = list(ids)
+    for start in range(0, len(every), _IDS_AT_ONCE):
+        yield every[start : start + _IDS_AT_ONCE]

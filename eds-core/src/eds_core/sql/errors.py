@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .errors import (
+from eds_core.errors import (
     ConfigError,
     DestinationError,
     FatalError,

@@ -24,11 +24,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.sql.dml import Insert, Update
 
-from .event import Key, Row, Version, VersionedKey
-from .schema import ColumnType
-from .sql_books import Books
-from .sql_session import Session
-from .sql_tables import VERSION, RealColumn, RealTable, Target
+from eds_core.event import Key, Row, Version, VersionedKey
+from eds_core.schema import ColumnType
+
+from .books import Books
+from .session import Session
+from .tables import VERSION, RealColumn, RealTable, Target
 
 
 class Dialect(Protocol):

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Row,
     Table,
-    Update,
     and_,
-    bindparam,
     delete,
     insert,
     select,
     update,
 )
 
-from .errors import DestinationError, FatalError, PositionMoved, TakenOver
-from .ledger import (
+from eds_core.errors import DestinationError, FatalError, PositionMoved, TakenOver
+from eds_core.ledger import (
     Checkpoint,
     Ledger,
     Move,
@@ -27,11 +25,15 @@ from .ledger import (
     Quarantined,
     Role,
     TableStatus,
+    row_gone,
 )
-from .sql_books import (
+
+from .books import (
     Books,
     as_text,
     checkpoint_of,
+    checkpoint_step,
+    in_parts,
     now,
     parked_of,
     quarantine_row,
@@ -40,10 +42,7 @@ from .sql_books import (
     status_row,
     storable,
 )
-from .sql_session import Session
-
-#: Databases bound the parameters of one statement.
-_IDS_AT_ONCE = 500
+from .session import Session
 
 
 class SqlLedger(Ledger):
@@ -55,7 +54,7 @@ class SqlLedger(Ledger):
         self._roles: dict[str, Role] = {}
         self._there: set[str] = set()  # tables that were seen to exist
         # Made once: to build it costs more than to execute it.
-        self._step = _step(books.checkpoint)
+        self._step = checkpoint_step(books.checkpoint)
 
     def create(self) -> None:
         for table in self._books.all:
@@ -106,7 +105,7 @@ class SqlLedger(Ledger):
                 raise self._not_ours(company, epoch)
             found = self._checkpoint(company)
         if found is None:
-            raise _row_gone(company)
+            raise row_gone(company)
         return found
 
     def _take(
@@ -129,7 +128,7 @@ class SqlLedger(Ledger):
     def _not_ours(self, company: str, epoch: int) -> DestinationError:
         found = self._checkpoint(company)
         if found is None:
-            return _row_gone(company)
+            return row_gone(company)
         if found.epoch > epoch:
             return TakenOver(company, found.owner, found.role)
         return FatalError(f"the checkpoint of company {company} could not be claimed")
@@ -151,7 +150,7 @@ class SqlLedger(Ledger):
     def _not_where_it_was(self, move: Move) -> DestinationError:
         found = self._checkpoint(move.company)
         if found is None:
-            return _row_gone(move.company)
+            return row_gone(move.company)
         if found.epoch > move.epoch:
             return TakenOver(move.company, found.owner, found.role)
         return PositionMoved(move.company, found.sequence, move.old)
@@ -177,7 +176,7 @@ class SqlLedger(Ledger):
     ) -> list[Quarantined]:
         c = self._books.quarantine.c
         by_state = () if state is None else (c.state == state,)
-        parts = [()] if ids is None else [(c.id.in_(some),) for some in _parts(ids)]
+        parts = [()] if ids is None else [(c.id.in_(some),) for some in in_parts(ids)]
         rows = [
             row
             for part in parts
@@ -193,7 +192,7 @@ class SqlLedger(Ledger):
                 self._session.execute(
                     update(table).where(table.c.id.in_(some)).values(state=state)
                 ).rowcount
-                for some in _parts(ids)
+                for some in in_parts(ids)
             )
 
     def drop_quarantined(self, ids: Iterable[str]) -> int:
@@ -203,7 +202,7 @@ class SqlLedger(Ledger):
                 self._session.execute(
                     delete(table).where(table.c.id.in_(some))
                 ).rowcount
-                for some in _parts(ids)
+                for some in in_parts(ids)
             )
 
     def park(self, entries: Sequence[Parked]) -> None:
@@ -294,30 +293,5 @@ class SqlLedger(Ledger):
         return name in self._there
 
 
-def _step(table: Table) -> Update:
-    """Compare-and-set of one checkpoint."""
-    c = table.c
-    which = (
-        c.company == bindparam("of_company"),
-        c.epoch == bindparam("of_epoch"),
-        c.seq == bindparam("of_seq"),
-    )
-    names = ("seq", "time", "updated")
-    return update(table).where(*which).values({name: bindparam(name) for name in names})
-
-
 def _of(table: Table, name: str, company: str) -> ColumnElement[bool]:
     return and_(table.c.table_name == name, table.c.company == company)
-
-
-def _parts(ids: Iterable[str]) -> Iterator[list[str]]:
-    every = list(ids)
-    for start in range(0, len(every), _IDS_AT_ONCE):
-        yield every[start : start + _IDS_AT_ONCE]
-
-
-def _row_gone(company: str) -> FatalError:
-    return FatalError(
-        f"the checkpoint of company {company} is gone from _eds_checkpoint",
-        advice="restore the table; without it EDS cannot know where to go on",
-    )

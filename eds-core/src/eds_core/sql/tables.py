@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from .errors import TableError
-from .schema import Column, ColumnType, SchemaChange, TableSchema, widened
+from eds_core.errors import TableError
+from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema, widened
 
 #: The column that says which event a row comes from.
 VERSION = "_eds_version"

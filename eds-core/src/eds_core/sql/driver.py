@@ -14,13 +14,15 @@ from sqlalchemy import URL, Engine, NullPool, create_engine, func, make_url, sel
 from sqlalchemy import table as sa_table
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import sql_portable
-from .driver import Driver, hookimpl
-from .errors import ConfigError, DestinationError, TableError, TransientError
-from .event import Row, Version, VersionedKey
-from .schema import Column, ColumnType, SchemaChange, TableSchema
-from .sql_books import Books
-from .sql_errors import (
+from eds_core.driver import Driver, hookimpl
+from eds_core.errors import ConfigError, DestinationError, TableError, TransientError
+from eds_core.event import Row, Version, VersionedKey
+from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
+from eds_core.urls import redact
+
+from . import portable
+from .books import Books
+from .errors import (
     ANSWERS,
     UNKNOWN,
     Answers,
@@ -30,9 +32,9 @@ from .sql_errors import (
     opening,
     while_opening,
 )
-from .sql_ledger import SqlLedger
-from .sql_session import Session
-from .sql_tables import (
+from .ledger import SqlLedger
+from .session import Session
+from .tables import (
     VERSION,
     RealTable,
     Target,
@@ -44,7 +46,6 @@ from .sql_tables import (
     missing,
     narrow,
 )
-from .urls import redact
 
 #: Statements that belong together: one transaction.
 Step = tuple[str, ...]
@@ -129,15 +130,15 @@ class SqlDriver(Driver):
 
     def look(self, table: str) -> RealTable | None:
         """Find out what *table* is really like, in this schema and no other."""
-        return sql_portable.look(self.session, table, self.type_of)
+        return portable.look(self.session, table, self.type_of)
 
     def write(self, target: Target, rows: Sequence[Row]) -> int:
         """Write *rows* as ``upsert`` has it; return how many changed."""
-        return sql_portable.write(self, target, rows)
+        return portable.write(self, target, rows)
 
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
         """Remove *keys* as ``delete`` has it; return how many there were."""
-        return sql_portable.remove(self, target, keys)
+        return portable.remove(self, target, keys)
 
     # The contract.
 
@@ -259,7 +260,7 @@ class SqlDriver(Driver):
 
     @hookimpl
     def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> int:
-        chunks = sql_portable.chunks(rows, self.capabilities.max_rows)
+        chunks = portable.chunks(rows, self.capabilities.max_rows)
         return sum(self.upsert(table, chunk) for chunk in chunks)
 
     def _target(self, table: TableSchema) -> Target:
