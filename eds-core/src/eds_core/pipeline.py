@@ -16,9 +16,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from .claims import Claims, Identity
+from .companies import Companies
 from .destination import Destination
 from .errors import (
     ConfigError,
@@ -29,7 +30,6 @@ from .errors import (
 )
 from .event import Message
 from .intake import Intake, Taken
-from .ledger import Checkpoint
 from .plugins import BatchReport
 from .registry import NatsSchemas, Registry
 from .repeats import Repeats
@@ -44,7 +44,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _CHORES_EVERY = 2.0  # seconds: retries and resumes asked for, another owner
-_START_WITHIN = 10.0  # seconds
 _IDLE_MOVE_EVERY = 60.0  # seconds: the checkpoint follows an idle stream
 
 
@@ -73,9 +72,10 @@ class Pipeline:
         self._writer = Writer(destination)
         self._intake = Intake(options.watch)
         self._registry = Registry(NatsSchemas(feed), self._intake.arrived.set)
-        self._claims = Claims(feed, destination.ledger, options.identity, self._call)
         self._repeats = Repeats(feed, self._intake.arrived, self._registry.get)
-        self._subjects: dict[str, str] = {}
+        claims = Claims(feed, destination.ledger, options.identity, self._call)
+        self._companies = Companies(feed, self._intake, claims, self._repeats)
+        self._positions = claims.positions
         self._stop = asyncio.Event()
         self._next_chores = 0.0
         self._next_idle_move = time.monotonic() + _IDLE_MOVE_EVERY
@@ -103,39 +103,8 @@ class Pipeline:
     async def _start(self) -> None:
         await self._call(self._destination.open)
         await self._feed.open()
-        checkpoints = await self._claims.take_all(
-            self._options.companies, self._options.look_back
-        )
+        await self._companies.take_all(self._options.companies, self._options.look_back)
         await self._reload()
-        for checkpoint in checkpoints:
-            self._follow(checkpoint)
-        await self._consumers_exist()
-
-    async def _consumers_exist(self) -> None:
-        """Wait until every company is being read."""
-        waits = [self._feed.ready(subject) for subject in self._subjects.values()]
-        every = asyncio.ensure_future(asyncio.gather(*waits))
-        futures: set[asyncio.Future[Any]] = {every, self._feed.failed}
-        await asyncio.wait(
-            futures, timeout=_START_WITHIN, return_when=asyncio.FIRST_COMPLETED
-        )
-        if self._feed.failed.done():
-            self._feed.failed.result()
-        if not every.done():
-            every.cancel()
-            raise TransientError(
-                f"NATS made no consumers within {_START_WITHIN:g} s",
-                advice="the messages before this one say what it answered",
-            )
-
-    def _follow(self, checkpoint: Checkpoint) -> None:
-        """Read a company from its checkpoint on; forget what came before."""
-        company, after = checkpoint.company, checkpoint.sequence
-        self._feed.pool.release(self._intake.drop_lane(company))
-        self._intake.open_lane(company, after, checkpoint.time)
-        self._subjects[company] = self._feed.follow(
-            company, self._intake.put, after=after, time=checkpoint.time
-        )
 
     async def _stream(self) -> None:
         while not self._stop.is_set():
@@ -151,7 +120,7 @@ class Pipeline:
         taken = self._intake.take(self._registry.get)
         if taken.entries or self._idle_move_due(taken):
             await self._commit(self._work(taken), taken.size)
-        again = self._repeats.take(self._claims.positions)
+        again = self._repeats.take(self._positions)
         if again is not None:
             await self._commit(*again)
         chores = time.monotonic() >= self._next_chores
@@ -160,7 +129,7 @@ class Pipeline:
         return bool(taken.entries or again or chores)
 
     def _work(self, taken: Taken) -> Work:
-        moves = self._claims.positions.moves(taken.reached)
+        moves = self._positions.moves(taken.reached)
         work = make_work(taken.entries, moves, self._repeats.skipped)
         return replace(work, resuming=self._repeats.resuming)
 
@@ -169,7 +138,7 @@ class Pipeline:
         if time.monotonic() < self._next_idle_move:
             return False
         self._next_idle_move = time.monotonic() + _IDLE_MOVE_EVERY
-        moves = self._claims.positions.moves(taken.reached)
+        moves = self._positions.moves(taken.reached)
         return any(move.new > move.old for move in moves.values())
 
     async def _wait(self) -> None:
@@ -207,7 +176,7 @@ class Pipeline:
             try:
                 return await self._call(self._writer.write, work)
             except TakenOver as taken:
-                await self._give_up(taken)
+                await self._companies.give_up(taken)
                 work = work.without_company(taken.company)
             except PositionMoved as moved:
                 log.warning("%s", moved)
@@ -218,39 +187,19 @@ class Pipeline:
         return None
 
     async def _recover(self, work: Work, error: Exception, backoff: Backoff) -> Work:
-        """Wait, connect and claim again; return what is still to be written.
-
-        The commit may have happened and its answer been lost: the checkpoint tells.
-        """
+        """Wait, connect and claim again; return what is still to be written."""
         self._destination.batch_failed(error)
         log.warning("%s: %s (trying again)", self._destination.title, error)
         while True:
             await self._pause(backoff.step())
             try:
                 await self._call(self._reopen)
-                work = await self._reclaim(work)
+                work = await self._companies.reclaim_all(work)
                 await self._reload()
             except (TransientError, ConfigError) as again:
                 log.warning("%s: %s (trying again)", self._destination.title, again)
             else:
                 return work
-
-    async def _reclaim(self, work: Work) -> Work:
-        for company, held in [*self._claims.positions.held.items()]:
-            before, move = held.sequence, work.moves.get(company)
-            try:
-                found = await self._claims.reclaim(company)
-            except TakenOver as taken:
-                await self._give_up(taken)
-                work = work.without_company(company)
-                continue
-            if found.sequence == before:
-                continue
-            if move is None or found.sequence != move.new:
-                log.warning("%s", PositionMoved(company, found.sequence, before))
-                self._follow(found)
-            work = work.without_company(company)
-        return replace(work, moves=self._claims.positions.renewed(work.moves))
 
     def _reopen(self) -> None:
         self._destination.close()
@@ -259,7 +208,7 @@ class Pipeline:
 
     async def _start_again(self, company: str) -> None:
         try:
-            self._follow(await self._claims.claim(company))
+            await self._companies.claim_again(company)
             await self._reload()
         except TransientError as error:
             nothing = Work(changes=(), moves={})
@@ -269,20 +218,9 @@ class Pipeline:
         """Learn from the ledger which tables are parked."""
         self._repeats.reload(await self._call(self._destination.ledger.parked))
 
-    async def _give_up(self, taken: TakenOver) -> None:
-        """Leave a company to its new owner; without any left, stop."""
-        log.error("%s", taken)
-        company = taken.company
-        self._claims.positions.give_up(company)
-        await self._feed.leave(self._subjects.pop(company))
-        self._feed.pool.release(self._intake.drop_lane(company))
-        await self._repeats.leave(company)
-        if not self._claims.positions.held:
-            raise taken
-
     def _committed(self, written: Written, size: int) -> None:
         work = written.work
-        self._claims.positions.committed(work.moves)
+        self._positions.committed(work.moves)
         for parked in work.parked:
             self._repeats.remember(parked)
         for entry in work.quarantine.values():
@@ -314,11 +252,11 @@ class Pipeline:
         self._next_chores = time.monotonic() + _CHORES_EVERY
         ledger = self._destination.ledger
         try:
-            await self._check_owner()
+            await self._companies.check_owner()
             for parked in await self._call(ledger.parked):
-                await self._repeats.resume(parked, self._claims.positions)
+                await self._repeats.resume(parked, self._positions)
             retries = await self._call(lambda: ledger.quarantined(state="retry"))
-            work = self._repeats.replay(retries, self._claims.positions)
+            work = self._repeats.replay(retries, self._positions)
             await self._call(self._writer.report)
         except TransientError as error:
             nothing = Work(changes=(), moves={})
@@ -326,11 +264,6 @@ class Pipeline:
             return
         if work is not None:
             await self._commit(work, 0)
-
-    async def _check_owner(self) -> None:
-        """An idle server learns here that another has taken over."""
-        for taken in await self._claims.lost():
-            await self._give_up(taken)
 
     async def _pause(self, seconds: float) -> None:
         try:

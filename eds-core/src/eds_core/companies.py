@@ -1,0 +1,115 @@
+"""The companies that are ours: read into their lanes, given up, taken again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from .claims import Claims
+from .errors import PositionMoved, TakenOver, TransientError
+from .intake import Intake
+from .ledger import Checkpoint
+from .positions import Positions
+from .repeats import Repeats
+from .stream import Feed
+from .work import Work
+
+log = logging.getLogger("eds.pipeline")
+
+_READ_WITHIN = 10.0  # seconds, at the start
+
+
+class Companies:
+    """Keeps claim, lane and consumer of each company together."""
+
+    def __init__(
+        self, feed: Feed, intake: Intake, claims: Claims, repeats: Repeats
+    ) -> None:
+        self._feed = feed
+        self._intake = intake
+        self._claims = claims
+        self._repeats = repeats
+        self._subjects: dict[str, str] = {}
+
+    @property
+    def positions(self) -> Positions:
+        return self._claims.positions
+
+    async def take_all(
+        self, companies: Sequence[str], look_back: timedelta | None
+    ) -> None:
+        """Claim every company and read it from where it stands."""
+        for checkpoint in await self._claims.take_all(companies, look_back):
+            self._follow(checkpoint)
+        await self._all_are_read()
+
+    def _follow(self, checkpoint: Checkpoint) -> None:
+        """Read a company from its checkpoint on; forget what came before."""
+        company, after = checkpoint.company, checkpoint.sequence
+        self._feed.pool.release(self._intake.drop_lane(company))
+        self._intake.open_lane(company, after, checkpoint.time)
+        self._subjects[company] = self._feed.follow(
+            company, self._intake.put, after=after, time=checkpoint.time
+        )
+
+    async def _all_are_read(self) -> None:
+        waits = [self._feed.ready(subject) for subject in self._subjects.values()]
+        every = asyncio.ensure_future(asyncio.gather(*waits))
+        futures: set[asyncio.Future[Any]] = {every, self._feed.failed}
+        await asyncio.wait(
+            futures, timeout=_READ_WITHIN, return_when=asyncio.FIRST_COMPLETED
+        )
+        if self._feed.failed.done():
+            self._feed.failed.result()
+        if not every.done():
+            every.cancel()
+            raise TransientError(
+                f"NATS made no consumers within {_READ_WITHIN:g} s",
+                advice="the messages before this one say what it answered",
+            )
+
+    async def claim_again(self, company: str) -> None:
+        """The checkpoint is not where we left it: go on from where it is."""
+        self._follow(await self._claims.claim(company))
+
+    async def reclaim_all(self, work: Work) -> Work:
+        """Claim all companies anew; return what of *work* is still to be written.
+
+        The commit may have happened and its answer been lost: then the checkpoint
+        is where *work* would have brought it.
+        """
+        for company, held in [*self.positions.held.items()]:
+            before, move = held.sequence, work.moves.get(company)
+            try:
+                found = await self._claims.reclaim(company)
+            except TakenOver as taken:
+                await self.give_up(taken)
+                work = work.without_company(company)
+                continue
+            if found.sequence == before:
+                continue
+            if move is None or found.sequence != move.new:
+                log.warning("%s", PositionMoved(company, found.sequence, before))
+                self._follow(found)
+            work = work.without_company(company)
+        return replace(work, moves=self.positions.renewed(work.moves))
+
+    async def check_owner(self) -> None:
+        """An idle server learns here that another has taken over."""
+        for taken in await self._claims.lost():
+            await self.give_up(taken)
+
+    async def give_up(self, taken: TakenOver) -> None:
+        """Leave a company to its new owner; without any left, TakenOver is raised."""
+        log.error("%s", taken)
+        company = taken.company
+        self.positions.give_up(company)
+        await self._feed.leave(self._subjects.pop(company))
+        self._feed.pool.release(self._intake.drop_lane(company))
+        await self._repeats.leave(company)
+        if not self.positions.held:
+            raise taken
