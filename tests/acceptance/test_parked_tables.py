@@ -81,7 +81,7 @@ def test_a_mended_table_is_resumed_by_the_running_server(tmp_path, url):
         async with streaming(tmp_path, url) as (sandbox, server):
             await park(sandbox, url, server)
             execute(url, OWN_COLUMN[1])
-            shop = asyncio.create_task(publish_some(sandbox, 300))
+            shop = asyncio.create_task(publish_some(sandbox, 150))
             resumed = await eds(sandbox, "resume", "brand", url)
             assert resumed.code == 0, resumed.tail()
             await shop
@@ -120,7 +120,7 @@ def test_a_table_that_is_resumed_unmended_is_parked_again_without_loss(tmp_path,
         async with streaming(tmp_path, url) as (sandbox, server):
             await park(sandbox, url, server)
             first = value(url, "SELECT seq FROM _eds_parked")
-            shop = asyncio.create_task(publish_some(sandbox, 300))
+            shop = asyncio.create_task(publish_some(sandbox, 150))
             await eds(sandbox, "resume", "brand", url)
             asked = "SELECT resume FROM _eds_parked"
             await until(lambda: value(url, asked) == 0, 20, server.tail)
@@ -175,7 +175,7 @@ def test_what_a_user_did_to_a_postgres_table_is_mended_and_resumed(
             await shop_is_at(url, sandbox, server=server)
             before = len(sandbox.published)
             execute(url, harm)
-            await publish_some(sandbox, 90)
+            await publish_some(sandbox, 75)
             await server.says("table brand is parked")
             await others_arrive(url, sandbox, server)
             execute(url, mending)

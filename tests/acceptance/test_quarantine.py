@@ -122,14 +122,17 @@ def test_the_quarantine_is_listed_shown_and_dropped(tmp_path, sqlite_url):
     assert len(left.out.splitlines()) == 1
 
 
-def test_a_database_without_quarantine_has_an_empty_list(tmp_path, postgres_url):
+def test_a_database_without_quarantine_has_an_empty_list_and_stays_as_it_is(
+    tmp_path, url
+):
     async def scenario():
         async with Sandbox(tmp_path) as sandbox:
-            return await eds(sandbox, "quarantine", "list", postgres_url)
+            return await eds(sandbox, "quarantine", "list", url)
 
     listed = asyncio.run(scenario())
 
     assert (listed.code, listed.out) == (0, ""), listed.tail()
+    assert not list(tmp_path.glob("shop.db*"))
 
 
 async def misfit_then_wider_model(sandbox, url, server):

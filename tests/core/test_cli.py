@@ -35,6 +35,12 @@ def test_without_a_command_the_server_is_meant(given, meant):
     assert meant == with_command(given)
 
 
+def test_with_everything_in_the_environment_the_server_is_meant(monkeypatch):
+    monkeypatch.setenv("EDS_URL", "sqlite:////tmp/x.db")
+
+    assert with_command([]) == ["server"]
+
+
 def test_help_names_every_command():
     result = run("--help")
 

@@ -259,3 +259,21 @@ def test_parking_one_companys_table_keeps_what_was_said_of_another():
     found = found.without_table("order", TableError("no"))
 
     assert {(p.company, p.sequence) for p in found.parked} == {(A, 7), (B, 9)}
+
+
+def test_a_table_that_fails_while_it_is_read_again_is_parked_where_that_has_come_to():
+    found = work(event(70), event(71), resuming={("order", A): 40})
+
+    found = found.without_table("order", TableError("no"))
+
+    assert [(p.company, p.sequence) for p in found.parked] == [(A, 40)]
+
+
+def test_what_comes_from_the_quarantine_returns_to_it_when_its_table_fails():
+    found = work(event(7), replayed=["7"])
+
+    found = found.without_table("order", TableError("no"))
+
+    assert [*found.quarantine] == ["7"]
+    assert not found.replayed
+    assert not found.parked

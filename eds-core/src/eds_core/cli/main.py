@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
@@ -72,6 +73,8 @@ def _unexpected(error: Exception) -> EdsError:
 def with_command(args: Sequence[str]) -> list[str]:
     """Put the command in front: ``server`` is meant when none is named."""
     rest = list(args)
+    if not rest and os.environ.get("EDS_URL"):  # all of it from the environment
+        return [_SERVER]
     if not rest or rest[0] in _COMMANDS or rest[0] in _HELP:
         return rest
     if _SERVER in rest and rest[rest.index(_SERVER) - 1] not in _TAKE_A_VALUE:

@@ -10,15 +10,18 @@ import click
 
 from eds_core.console import printable
 from eds_core.decode import gunzip
-from eds_core.destination import open_destination
+from eds_core.destination import Destination, find_driver
 from eds_core.errors import ConfigError, DecodeError
 from eds_core.ledger import Ledger, Quarantined
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Ledger]:
-    destination = open_destination(url)
+def opened(url: str, *, read_only: bool = False) -> Iterator[Ledger]:
+    """The ledger at *url*; *read_only* makes nothing, not even a SQLite file."""
+    destination = Destination(find_driver(url)(url))
+    destination.driver.read_only = read_only
     try:
+        destination.open()
         yield destination.ledger
     finally:
         destination.close()
@@ -38,7 +41,7 @@ def command() -> None:
 @url_argument
 def list_(url: str) -> None:
     """One line per entry: id, table, event, message, sequence, state, reason."""
-    with opened(url) as ledger:
+    with opened(url, read_only=True) as ledger:
         entries = ledger.quarantined()
     for entry in entries:
         click.echo(printable(_line(entry)))
@@ -59,7 +62,7 @@ def _line(entry: Quarantined) -> str:
 @click.option("--raw", is_flag=True, help="Only the payload, as it came.")
 def show(url: str, id_: str, *, raw: bool) -> None:
     """Show one entry with its reason, its headers and its payload."""
-    with opened(url) as ledger:
+    with opened(url, read_only=True) as ledger:
         entries = ledger.quarantined(ids=[id_])
     if not entries:
         raise ConfigError(
