@@ -277,3 +277,9 @@ def test_what_comes_from_the_quarantine_returns_to_it_when_its_table_fails():
     assert [*found.quarantine] == ["7"]
     assert not found.replayed
     assert not found.parked
+
+
+def test_a_company_that_is_lost_keeps_its_entries_in_the_quarantine():
+    found = work(event(7), event(8, company=B), replayed=["7", "8"])
+
+    assert found.without_company(A).replayed == ["8"]

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from eds_core.errors import PositionMoved, TakenOver, TransientError
+from eds_core.errors import PositionMoved, TableError, TakenOver, TransientError
 from eds_core.ledger import Checkpoint, Move
 from eds_core.schema import ColumnType
 from eds_driver_postgres import PostgresDriver
@@ -112,3 +112,18 @@ def test_a_dry_run_cannot_write(postgresql, postgres_url):
     with pytest.raises(TransientError, match="read-only"):
         driver.ledger.establish(Checkpoint("shop", 1, 1, "a", "s", "p"))
     driver.close()
+
+
+def test_a_deferred_constraint_is_found_to_be_the_tables_fault(postgresql, table_of):
+    table = table_of("thing", a=TEXT)
+    postgresql.prepare(table)
+    postgresql.run("CREATE TABLE other (id text PRIMARY KEY)")
+    postgresql.run(
+        "ALTER TABLE thing ADD FOREIGN KEY (a) REFERENCES other (id) "
+        "DEFERRABLE INITIALLY DEFERRED"
+    )
+
+    with pytest.raises(TransientError, match="deferred"):  # at the commit
+        postgresql.put(table, 1, id="x", a="nobody")
+    with postgresql.transaction(), pytest.raises(TableError):  # in the statement
+        postgresql.put(table, 1, id="x", a="nobody")

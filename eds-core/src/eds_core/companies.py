@@ -82,6 +82,8 @@ class Companies:
         The commit may have happened and its answer been lost: then the checkpoint
         is where *work* would have brought it.
         """
+        for lost in work.moves.keys() - self.positions.held.keys():
+            work = work.without_company(lost)  # given up in an earlier try
         for company, held in [*self.positions.held.items()]:
             before, move = held.sequence, work.moves.get(company)
             try:

@@ -139,6 +139,24 @@ class Intake:
             return 0
         return sum(size_of(e.message) for e in (*lane.held, *lane.queue))
 
+    def examined(self, company: str) -> int:
+        """The sequence up to which this company's messages have left, or wait."""
+        lane = self.lanes.get(company)
+        return 0 if lane is None else lane.passed[0]
+
+    def tell_gaps(self) -> None:
+        """Say what the stream no longer holds; it is never skipped in silence."""
+        while self.gaps:
+            gap = self.gaps.pop()
+            log.error(
+                "up to %d events (of all companies) before sequence %d are gone from "
+                "the stream: company %s was away for too long. An import with --prune "
+                "heals this.",
+                gap.missing,
+                gap.first,
+                gap.company,
+            )
+
     def put(self, item: Item) -> None:
         """Take what the stream hands on."""
         match item:

@@ -72,7 +72,7 @@ class Pipeline:
         self._writer = Writer(destination)
         self._intake = Intake(options.watch)
         self._registry = Registry(NatsSchemas(feed), self._intake.arrived.set)
-        self._repeats = Repeats(feed, self._intake.arrived, self._registry.get)
+        self._repeats = Repeats(feed, self._intake, self._registry.get)
         claims = Claims(feed, destination.ledger, options.identity, self._call)
         self._companies = Companies(feed, self._intake, claims, self._repeats)
         self._positions = claims.positions
@@ -116,7 +116,7 @@ class Pipeline:
 
     async def _step(self) -> bool:
         """Write one batch, or do one chore; False when there is nothing to do."""
-        self._tell_gaps()
+        self._intake.tell_gaps()
         taken = self._intake.take(self._registry.get)
         if taken.entries or self._idle_move_due(taken):
             await self._commit(self._work(taken), taken.size)
@@ -148,18 +148,6 @@ class Pipeline:
                 await self._intake.arrived.wait()
         except TimeoutError:
             return
-
-    def _tell_gaps(self) -> None:
-        while self._intake.gaps:
-            gap = self._intake.gaps.pop()
-            log.error(
-                "up to %d events (of all companies) before sequence %d are gone from "
-                "the stream: company %s was away for too long. An import with --prune "
-                "heals this.",
-                gap.missing,
-                gap.first,
-                gap.company,
-            )
 
     async def _commit(self, work: Work, size: int) -> None:
         """Write *work*, however long it takes, and free its *size* bytes."""
@@ -223,6 +211,8 @@ class Pipeline:
         self._positions.committed(work.moves)
         for parked in work.parked:
             self._repeats.remember(parked)
+        for name in work.unparked:
+            self._repeats.finish(name)
         for entry in work.quarantine.values():
             log.warning("quarantined %s (%s): %s", entry.id, entry.table, entry.reason)
         self._report(written, size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -38,9 +37,9 @@ class _Resume:
 class Repeats:
     """Parked tables, and what has been asked to be tried again."""
 
-    def __init__(self, feed: Feed, arrived: asyncio.Event, schemas: Schemas) -> None:
+    def __init__(self, feed: Feed, live: Intake, schemas: Schemas) -> None:
         self._feed = feed
-        self._arrived = arrived
+        self._live = live
         self._schemas = schemas
         self._parked: dict[Name, Parked] = {}
         self._resumes: dict[Name, _Resume] = {}
@@ -91,16 +90,19 @@ class Repeats:
             return
         log.info("table %s resumes at sequence %d", parked.table, parked.sequence)
         self._parked[name] = parked
-        intake = Intake(arrived=self._arrived)
+        intake = Intake(arrived=self._live.arrived)
         intake.open_lane(parked.company, parked.sequence - 1)
         subject = self._feed.follow(
             parked.company, intake.put, after=parked.sequence - 1, table=parked.table
         )
-        self._resumes[name] = _Resume(parked, held.sequence, intake, subject)
+        # What the live lane has passed over so far is what has to be read again.
+        target = max(held.sequence, self._live.examined(parked.company))
+        self._resumes[name] = _Resume(parked, target, intake, subject)
 
     def take(self, positions: Positions) -> tuple[Work, int] | None:
         """The next work of a table that resumes, and its size; None for now."""
         for name, resume in self._resumes.items():
+            resume.intake.tell_gaps()
             taken = resume.intake.take(self._schemas)
             reached, _ = taken.reached[resume.parked.company]
             done = reached >= resume.target
@@ -109,16 +111,17 @@ class Repeats:
             moves = positions.touches([resume.parked.company])
             work = make_work(taken.entries, moves)
             if done:
-                self._finish(name)
                 return replace(work, unparked=[name]), taken.size
             moved = replace(resume.parked, sequence=reached + 1)
             return replace(work, parked=[moved]), taken.size
         return None
 
-    def _finish(self, name: Name) -> None:
+    def finish(self, name: Name) -> None:
+        """The ledger says that the table is parked no more."""
         log.info("table %s is up to date again", name[0])
-        self._parked.pop(name)
-        self._leave_soon(self._resumes.pop(name))
+        self._parked.pop(name, None)
+        if resume := self._resumes.pop(name, None):
+            self._leave_soon(resume)
 
     def replay(
         self, entries: Iterable[Quarantined], positions: Positions

@@ -36,9 +36,12 @@ class Work:
     resuming: Mapping[tuple[str, str], int] = field(default_factory=dict)  # from where
 
     def without_company(self, company: str) -> Work:
+        changes = [c for c in self.changes if c[0].message.company != company]
+        left = {str(event.message.sequence) for event, _ in changes}
         return replace(
             self,
-            changes=[c for c in self.changes if c[0].message.company != company],
+            changes=changes,
+            replayed=[entry for entry in self.replayed if entry in left],
             moves={k: v for k, v in self.moves.items() if k != company},
             quarantine={
                 k: v for k, v in self.quarantine.items() if v.company != company

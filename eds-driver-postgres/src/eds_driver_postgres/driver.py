@@ -31,6 +31,7 @@ class PostgresDriver(SqlDriver):
     example_url = "postgresql://user:password@host:5432/database"
     capabilities: ClassVar[Capabilities] = Capabilities(max_rows=2_000)
     version_type = "numeric(30,10)"
+    check_at_once = "SET CONSTRAINTS ALL IMMEDIATE"
     types: ClassVar[Mapping[ColumnType, str]] = {
         ColumnType.TEXT: "text",
         ColumnType.INTEGER: "bigint",

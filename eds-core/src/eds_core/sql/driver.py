@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import ClassVar
 
-from sqlalchemy import URL, Engine, NullPool, create_engine, func, make_url, select
-from sqlalchemy import table as sa_table
+from sqlalchemy import URL, Engine, NullPool, create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from eds_core.driver import Driver, hookimpl
@@ -62,13 +61,17 @@ class SqlDriver(Driver):
     answers: ClassVar[Answers] = ANSWERS
     #: A statement that begins a transaction, where the DBAPI does not do it right.
     begin: ClassVar[str] = ""
+    #: A statement that has deferred constraints checked at once, where there are any.
+    check_at_once: ClassVar[str] = ""
     #: Names that differ in case only are one name.
     folds_case: ClassVar[bool] = False
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.parse(url)
-        self.session = Session(self.read_fault, self.answers, self.begin)
+        self.session = Session(
+            self.read_fault, self.answers, self.begin, self.check_at_once
+        )
         self.books = self.make_books()
         self.ledger = SqlLedger(self.session, self.books)
         self._targets: dict[tuple[str, str], Target] = {}
@@ -169,11 +172,7 @@ class SqlDriver(Driver):
         return {c.name: c.type for c in real.columns.values() if c.name != VERSION}
 
     def count(self, table: str) -> int:
-        if self.look(table) is None:
-            return 0
-        every = select(func.count()).select_from(sa_table(table))
-        with self.session.reading() as connection:
-            return int(connection.execute(every).scalar_one())
+        return 0 if self.look(table) is None else portable.count(self.session, table)
 
     def adopted(self, table: str) -> bool:
         real = self.look(table)

@@ -123,10 +123,10 @@ def while_opening(
 
 
 _SQLALCHEMY = re.compile(r"\s*\[SQL: .*|\s*\(Background on this error.*", re.DOTALL)
-_NOT_A_NAME = re.compile(
-    r"(?<!column )(?<!relation )(?<!constraint )(?<!type )(?<!table )(?<!index )"
-    r"(?<!schema )(?<!database )(?<!user )(?<!role )(?<!domain )(?<!parameter )"
-    r'"(?=\S).*"'
+_QUOTED = re.compile(
+    r"((?:column|relation|constraint|type|table|index|schema|database|user|role"
+    r'|domain|parameter) "[^"\n]*")|".*"|".*',
+    re.DOTALL,
 )
 
 
@@ -136,5 +136,6 @@ def first_sentence(text: str) -> str:
     Names of columns, constraints and the like stay; DETAIL, CONTEXT and the
     statement do not.
     """
-    lines = _SQLALCHEMY.sub("", text).strip().splitlines()
-    return _NOT_A_NAME.sub('"…"', lines[0])[:300] if lines else "no reason given"
+    words = _SQLALCHEMY.sub("", text).strip()
+    lines = _QUOTED.sub(lambda match: match[1] or '"…"', words).splitlines()
+    return lines[0][:300] if lines else "no reason given"

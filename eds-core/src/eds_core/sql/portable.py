@@ -14,6 +14,7 @@ from sqlalchemy import (
     column,
     delete,
     exists,
+    func,
     insert,
     literal,
     or_,
@@ -196,3 +197,10 @@ def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
             last.clear()
     if last:
         yield [last[key] for key in sorted(last)]
+
+
+def count(session: Session, name: str) -> int:
+    """How many rows the table *name* has."""
+    every = select(func.count()).select_from(table(name))
+    with session.reading() as connection:
+        return int(connection.execute(every).scalar_one())

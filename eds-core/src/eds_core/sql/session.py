@@ -12,7 +12,13 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
-from eds_core.errors import DestinationError, EdsError, TransientError
+from eds_core.errors import (
+    DestinationError,
+    EdsError,
+    RejectedError,
+    TableError,
+    TransientError,
+)
 
 from .errors import LOST, UNKNOWN, Answers, Fault, decide, first_sentence
 
@@ -24,15 +30,22 @@ class Session:
     """The driver's one connection; what it raises is of ``eds_core.errors``.
 
     *begin* is a statement that opens a writing transaction, where the database's
-    own way (or its DBAPI's) does not do.
+    own way (or its DBAPI's) does not do; *check_at_once* one that has deferred
+    constraints checked by each statement.
     """
 
     def __init__(
-        self, read_fault: ReadFault, answers: Answers, begin: str = ""
+        self,
+        read_fault: ReadFault,
+        answers: Answers,
+        begin: str = "",
+        check_at_once: str = "",
     ) -> None:
         self._read_fault = read_fault
         self._answers = answers
         self._begin = begin
+        self._check_at_once = check_at_once
+        self._checks_at_once = False
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self._failed: tuple[type[Exception], ...] = (SQLAlchemyError,)
@@ -89,14 +102,31 @@ class Session:
         try:
             if self._begin:
                 self.run(self._begin)
+            if self._checks_at_once:
+                self.run(self._check_at_once)
             yield
-            with self.translated():
-                connection.commit()
+            self._commit(connection)
         except BaseException:
             self._roll_back(connection)
             raise
         finally:
             self._inside = False
+
+    def _commit(self, connection: Connection) -> None:
+        """Commit, and learn from a constraint that fails only here.
+
+        It does not say whose row it was; from then on each statement checks it.
+        """
+        try:
+            with self.translated():
+                connection.commit()
+        except (RejectedError, TableError) as error:
+            if self._checks_at_once or not self._check_at_once:
+                raise
+            self._checks_at_once = True
+            raise TransientError(
+                f"{error} (a deferred constraint: it is checked at once from now on)"
+            ) from error
 
     def _roll_back(self, connection: Connection) -> None:
         try:
