@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from eds_core.errors import PositionMoved, TableError, TakenOver, TransientError
-from eds_core.ledger import Checkpoint, Move
+from eds_core.ledger import Checkpoint, Move, TableStatus
 from eds_core.schema import ColumnType
 from eds_driver_postgres import PostgresDriver
 
@@ -127,3 +127,26 @@ def test_a_deferred_constraint_is_found_to_be_the_tables_fault(postgresql, table
         postgresql.put(table, 1, id="x", a="nobody")
     with postgresql.transaction(), pytest.raises(TableError):  # in the statement
         postgresql.put(table, 1, id="x", a="nobody")
+
+
+def test_a_status_that_another_server_has_just_written_is_tried_again(postgresql):
+    status = {("thing", "shop"): TableStatus("thing", "shop", rows=1)}
+    failed: list[Exception] = []
+
+    def report(second):
+        try:
+            second.ledger.report(status)
+        except TransientError as error:
+            failed.append(error)
+
+    with postgresql.another() as second:
+        thread = threading.Thread(target=report, args=[second])
+        with postgresql.transaction():
+            postgresql.ledger.report(status)
+            thread.start()
+            thread.join(0.3)
+        thread.join()
+        second.ledger.report(status)
+
+    assert len(failed) == 1
+    assert [found.rows for found in postgresql.ledger.statuses()] == [2]

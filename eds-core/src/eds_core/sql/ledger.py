@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -16,7 +17,14 @@ from sqlalchemy import (
     update,
 )
 
-from eds_core.errors import DestinationError, FatalError, PositionMoved, TakenOver
+from eds_core.errors import (
+    DestinationError,
+    FatalError,
+    PositionMoved,
+    RejectedError,
+    TakenOver,
+    TransientError,
+)
 from eds_core.ledger import (
     Checkpoint,
     Ledger,
@@ -169,7 +177,8 @@ class SqlLedger(Ledger):
         with self._session.joined():
             self.drop_quarantined(last)
             rows = [quarantine_row(entry) for entry in last.values()]
-            self._session.execute(insert(table), rows)
+            with _not_alone():
+                self._session.execute(insert(table), rows)
 
     def quarantined(
         self, *, ids: Iterable[str] | None = None, state: str | None = None
@@ -261,7 +270,8 @@ class SqlLedger(Ledger):
         changed = self._session.execute(update(into).where(which).values(row))
         if changed.rowcount == 0:
             key = {"table_name": table, "company": company}
-            self._session.execute(insert(into), {**key, **first})
+            with _not_alone():
+                self._session.execute(insert(into), {**key, **first})
 
     def report(self, statuses: Mapping[tuple[str, str], TableStatus]) -> None:
         table = self._books.status
@@ -291,6 +301,15 @@ class SqlLedger(Ledger):
         if name not in self._there and self._session.has_table(name):
             self._there.add(name)
         return name in self._there
+
+
+@contextmanager
+def _not_alone() -> Iterator[None]:
+    """A server that is being taken over may just have written the same row."""
+    try:
+        yield
+    except RejectedError as error:
+        raise TransientError(f"another EDS wrote at the same time: {error}") from error
 
 
 def _of(table: Table, name: str, company: str) -> ColumnElement[bool]:
