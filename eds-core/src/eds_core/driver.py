@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import pluggy
 
+from .errors import ConfigError
 from .event import Row, VersionedKey
 from .ledger import Ledger
 from .schema import ColumnType, SchemaChange, TableSchema
@@ -82,7 +83,7 @@ class Driver(ABC):
 
     def count(self, table: str) -> int:
         """How many rows *table* has; 0 when there is none. For people, not for EDS."""
-        raise NotImplementedError(f"{self.title} cannot count the rows of {table}")
+        raise ConfigError(f"{self.title} cannot count the rows of {table}")
 
     def adopted(self, table: str) -> bool:
         """Say whether an existing *table* has what EDS itself keeps in each.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from eds_core.errors import (
@@ -139,3 +140,12 @@ def first_sentence(text: str) -> str:
     words = _SQLALCHEMY.sub("", text).strip()
     lines = _QUOTED.sub(lambda match: match[1] or '"…"', words).splitlines()
     return lines[0][:300] if lines else "no reason given"
+
+
+@contextmanager
+def not_alone() -> Iterator[None]:
+    """A server that is being taken over may just have written the same row."""
+    try:
+        yield
+    except RejectedError as error:
+        raise TransientError(f"another EDS wrote at the same time: {error}") from error

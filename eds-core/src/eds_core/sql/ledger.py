@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -21,9 +20,7 @@ from eds_core.errors import (
     DestinationError,
     FatalError,
     PositionMoved,
-    RejectedError,
     TakenOver,
-    TransientError,
 )
 from eds_core.ledger import (
     Checkpoint,
@@ -50,6 +47,7 @@ from .books import (
     status_row,
     storable,
 )
+from .errors import not_alone
 from .session import Session
 
 
@@ -177,7 +175,7 @@ class SqlLedger(Ledger):
         with self._session.joined():
             self.drop_quarantined(last)
             rows = [quarantine_row(entry) for entry in last.values()]
-            with _not_alone():
+            with not_alone():
                 self._session.execute(insert(table), rows)
 
     def quarantined(
@@ -270,7 +268,7 @@ class SqlLedger(Ledger):
         changed = self._session.execute(update(into).where(which).values(row))
         if changed.rowcount == 0:
             key = {"table_name": table, "company": company}
-            with _not_alone():
+            with not_alone():
                 self._session.execute(insert(into), {**key, **first})
 
     def report(self, statuses: Mapping[tuple[str, str], TableStatus]) -> None:
@@ -301,15 +299,6 @@ class SqlLedger(Ledger):
         if name not in self._there and self._session.has_table(name):
             self._there.add(name)
         return name in self._there
-
-
-@contextmanager
-def _not_alone() -> Iterator[None]:
-    """A server that is being taken over may just have written the same row."""
-    try:
-        yield
-    except RejectedError as error:
-        raise TransientError(f"another EDS wrote at the same time: {error}") from error
 
 
 def _of(table: Table, name: str, company: str) -> ColumnElement[bool]:
