@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import psycopg
 from nats.aio.msg import Msg
 
-from eds_core.sandbox import Column, Model, Sandbox
+from eds_core.sandbox import Column, Model, Sandbox, disconnect
 
 SCHEMA = "naive"
 
@@ -112,7 +112,7 @@ async def run_naive(
         await jetstream.delete_consumer("dbchange", name)
         return seconds
     finally:
-        await client.close()
+        await disconnect(client)
         tables.close()
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from acceptance.harness import equal, serving, starting
-from eds_core.sandbox import COMPANY, Sandbox, fold
+from eds_core.sandbox import COMPANY, Sandbox, disconnect, fold
 
 
 @asynccontextmanager
@@ -29,7 +29,7 @@ async def old_server(sandbox, prefix=""):
         await jetstream.add_consumer("dbchange", config)
         yield await jetstream.pull_subscribe_bind(name, "dbchange")
     finally:
-        await client.close()
+        await disconnect(client)
 
 
 async def work_off(durable, acknowledged, in_flight=1):

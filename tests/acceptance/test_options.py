@@ -19,7 +19,7 @@ from acceptance.harness import (
     until,
 )
 from acceptance.tables import table_names, value
-from eds_core.sandbox import COMPANY, Sandbox
+from eds_core.sandbox import COMPANY, Sandbox, disconnect
 
 HOUR = ("--consumer-start-time", "1h")
 
@@ -96,7 +96,7 @@ async def consumer_names(sandbox):
         infos = await client.jetstream().consumers_info("dbchange")
         return [info.name for info in infos]
     finally:
-        await client.close()
+        await disconnect(client)
 
 
 def test_the_prefix_is_glued_onto_the_consumers_names(tmp_path, sqlite_url):

@@ -14,7 +14,14 @@ import trustme
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from eds_core.errors import ConfigError
-from eds_core.sandbox import NatsServer, Sandbox, TlsFiles, find_executable, fold
+from eds_core.sandbox import (
+    NatsServer,
+    Sandbox,
+    TlsFiles,
+    disconnect,
+    find_executable,
+    fold,
+)
 
 
 def in_sandbox(tmp_path, scenario, **options):
@@ -36,7 +43,7 @@ async def stored(sandbox):
             for sequence in range(state.first_seq, state.last_seq + 1)
         ]
     finally:
-        await client.close()
+        await disconnect(client)
 
 
 async def ask(sandbox, subject, seconds=2.0):
@@ -45,7 +52,7 @@ async def ask(sandbox, subject, seconds=2.0):
         reply = await client.request(subject, b"{}", timeout=seconds)
         return json.loads(reply.data)
     finally:
-        await client.close()
+        await disconnect(client)
 
 
 async def stream_config(sandbox):
@@ -53,7 +60,23 @@ async def stream_config(sandbox):
     try:
         return (await client.jetstream().stream_info("dbchange")).config
     finally:
-        await client.close()
+        await disconnect(client)
+
+
+def test_a_client_that_reconnects_is_closed_for_good(tmp_path):
+    async def scenario(sandbox):
+        for number in range(30):
+            clients = [await sandbox.connect() for _ in range(4)]
+            sandbox.server.kill()
+            await asyncio.sleep(0.02)
+            await asyncio.to_thread(sandbox.server.start)
+            for client in clients:
+                await asyncio.sleep(0.001 * (number % 10))
+                await disconnect(client)
+            await asyncio.sleep(0.02)
+            assert [client.is_closed for client in clients] == [True] * 4
+
+    in_sandbox(tmp_path, scenario)
 
 
 def test_it_starts_within_a_second(tmp_path):
@@ -218,7 +241,7 @@ def test_a_second_sandbox_on_the_directory_finds_the_stream(tmp_path):
     async def look(sandbox):
         (tmp_path / "old.creds").write_text(credentials)
         client = await sandbox.connect(tmp_path / "old.creds")
-        await client.close()
+        await disconnect(client)
         return len(await stored(sandbox))
 
     credentials = in_sandbox(tmp_path, fill)

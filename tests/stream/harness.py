@@ -6,7 +6,7 @@ import time
 from contextlib import asynccontextmanager
 
 from eds_core.event import Message
-from eds_core.sandbox import Sandbox
+from eds_core.sandbox import Sandbox, disconnect
 from eds_core.stream import Connection, Feed, Gap, Heartbeat, Settings
 from eds_core.stream.credit import size_of
 
@@ -124,7 +124,7 @@ async def service(sandbox):
     try:
         yield client.jetstream()
     finally:
-        await client.close()
+        await disconnect(client)
 
 
 def subject(company=A, table="order"):

@@ -6,7 +6,7 @@ from eds_core.sandbox.model import Column, Model, load_models, parse_models
 from eds_core.sandbox.nats_server import NatsServer, TlsFiles, find_executable
 from eds_core.sandbox.oracle import State, decode_exactly, fold, public_row
 from eds_core.sandbox.responder import SchemaResponder
-from eds_core.sandbox.sandbox import COMPANY, Sandbox
+from eds_core.sandbox.sandbox import COMPANY, Sandbox, disconnect
 from eds_core.sandbox.shop import Shop
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "State",
     "TlsFiles",
     "decode_exactly",
+    "disconnect",
     "encode",
     "find_executable",
     "fold",

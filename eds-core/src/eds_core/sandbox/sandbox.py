@@ -194,7 +194,7 @@ class Sandbox:
     async def connect(self, credentials: Path | None = None) -> Client:
         """Return a client of one's own, by default with `credentials`.
 
-        It reconnects for ever and is the caller's to close.
+        It reconnects for ever and is the caller's to close, with `disconnect`.
         """
         context = None
         if self.server.tls is not None:
@@ -220,7 +220,7 @@ class Sandbox:
         )
         self._issue(self.credentials, self.companies, name="shop")
         client = await self.connect(service)
-        resources.push_async_callback(client.close)
+        resources.push_async_callback(disconnect, client)
         await create_stream(client, self._stream_config)
         self._publisher = Publisher(client)
         self._responder = SchemaResponder(client, self.models.values())
@@ -276,6 +276,19 @@ async def _finish(work: Coroutine[None, None, object]) -> None:
     except asyncio.CancelledError:
         await task
         raise
+
+
+async def disconnect(client: Client) -> None:
+    """Close *client* for good, also while it reconnects.
+
+    nats-py cancels its reconnecting only once; on Python 3.11 `asyncio.wait_for`
+    may swallow that, and the client would connect again after it was closed.
+    """
+    # nats-py has no public name for it.
+    while (task := client._reconnection_task) and not task.done():  # noqa: SLF001
+        task.cancel()
+        await asyncio.wait([task], timeout=0.1)
+    await client.close()
 
 
 async def _ignore(_: Exception) -> None:
