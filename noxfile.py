@@ -11,7 +11,7 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
-DISTRIBUTIONS = ("eds-core", "eds-driver-postgres")
+DISTRIBUTIONS = sorted(path.parent.name for path in ROOT.glob("eds-*/pyproject.toml"))
 SOURCES = os.pathsep.join(str(ROOT / name / "src") for name in DISTRIBUTIONS)
 
 nox.options.default_venv_backend = "uv"

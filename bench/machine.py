@@ -23,7 +23,7 @@ from tests.servers import (
     NO_POSTGRES,
     OwnPostgres,
     PostgresServer,
-    _new_home,
+    new_home,
     postgres_programs,
 )
 
@@ -45,7 +45,7 @@ def own_postgres() -> Iterator[PostgresServer]:
     programs = postgres_programs()
     if programs is None:
         raise SystemExit(NO_POSTGRES)
-    server = OwnPostgres(programs, _new_home())
+    server = OwnPostgres(programs, new_home())
     try:
         server.create()
         for name, value in SETTINGS.items():

@@ -213,11 +213,16 @@ class SqliteDriver(SqlDriver):
             f"ALTER TABLE {table} RENAME COLUMN {new} TO {old}",
         )
 
+    def statements(self, target: Target) -> Mapping[str, str]:
+        return {
+            "upsert": self._upsert(target),
+            "tombstone": _TOMBSTONE,
+            "delete": self._delete(target),
+        }
+
     def write(self, target: Target, rows: Sequence[Row]) -> int:
-        statements = target.statements
-        if (statement := statements.get("write")) is None:
-            statement = statements["write"] = self._upsert(target)
-        return self._run(statement, [_parameters(target, row) for row in rows])
+        parameters = [_parameters(target, row) for row in rows]
+        return self._run(target.statements["upsert"], parameters)
 
     def _upsert(self, target: Target) -> str:
         quote, table = self.session.quote, self.session.quote(target.real.name)
@@ -235,19 +240,22 @@ class SqliteDriver(SqlDriver):
             f" OR {table}.{version} <= excluded.{version}"
         )
 
-    def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
+    def _delete(self, target: Target) -> str:
         quote, version = self.session.quote, self.session.quote(VERSION)
         is_row = " AND ".join(f"{quote(name)} = ?" for name in target.table.key)
-        name = target.real.name
+        return (
+            f"DELETE FROM {quote(target.real.name)} WHERE {is_row} "  # noqa: S608 - identifiers only, quoted
+            f"AND ({version} IS NULL OR {version} <= ?)"
+        )
+
+    def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
+        name, statements = target.real.name, target.statements
         self._run(
-            "INSERT INTO _eds_tombstone (table_name, key, version) VALUES (?, ?, ?) "
-            "ON CONFLICT (table_name, key) DO UPDATE "
-            "SET version = max(version, excluded.version)",
+            statements["tombstone"],
             [(name, key_text(key.key), key.version.sortable) for key in keys],
         )
         return self._run(
-            f"DELETE FROM {quote(name)} WHERE {is_row} "  # noqa: S608 - identifiers only, quoted
-            f"AND ({version} IS NULL OR {version} <= ?)",
+            statements["delete"],
             [(*key.key, key.version.sortable) for key in keys],
         )
 
@@ -255,6 +263,13 @@ class SqliteDriver(SqlDriver):
         with self.session.cursor() as cursor:
             cursor.executemany(statement, parameters)
             return int(cursor.rowcount)
+
+
+_TOMBSTONE = (
+    "INSERT INTO _eds_tombstone (table_name, key, version) VALUES (?, ?, ?) "
+    "ON CONFLICT (table_name, key) DO UPDATE "
+    "SET version = max(version, excluded.version)"
+)
 
 
 def _parameters(target: Target, row: Row) -> tuple[Value, ...]:

@@ -11,7 +11,7 @@ from sqlalchemy import URL, Engine, NullPool, Numeric, Text, create_engine, make
 
 from eds_core.driver import Capabilities
 from eds_core.event import Row, VersionedKey
-from eds_core.schema import Column, ColumnType
+from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.sql import SqlDriver, Step
 from eds_core.sql.books import Books
 from eds_core.sql.errors import Fault, decide
@@ -95,11 +95,21 @@ class PostgresDriver(SqlDriver):
         )
         return (alter,)
 
+    def as_made(self, table: TableSchema) -> RealTable:
+        return tables.with_plain_types(super().as_made(table))
+
+    def statements(self, target: Target) -> Mapping[str, str]:
+        quote, place = self.session.quote, self.session.quote_table
+        names = place(target.real.name), place("_eds_tombstone")
+        return {
+            "upsert": statements.upsert(target, *names, quote),
+            "delete": statements.delete(target, *names, quote),
+        }
+
     def write(self, target: Target, rows: Sequence[Row]) -> int:
-        statement = self._statement(target, "upsert")
         return sum(
             self._run(
-                statement,
+                target.statements["upsert"],
                 _json(b"[%b]" % b",".join([row.after for row in part])),
                 _array(str(row.version) for row in part),
                 _texts(key_text(row.key) for row in part),
@@ -111,25 +121,13 @@ class PostgresDriver(SqlDriver):
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
         versions = _array(str(key.version) for key in keys)
         return self._run(
-            self._statement(target, "delete"),
+            target.statements["delete"],
             target.real.name,
             _texts(key_text(key.key) for key in keys),
             versions,
             versions,
             *map(_texts, zip(*(key.key for key in keys), strict=True)),
         )
-
-    def _statement(self, target: Target, verb: str) -> str:
-        if (known := target.statements.get(verb)) is None:
-            make = {"upsert": statements.upsert, "delete": statements.delete}[verb]
-            place = self.session.quote_table
-            known = target.statements[verb] = make(
-                target,
-                place(target.real.name),
-                place("_eds_tombstone"),
-                self.session.quote,
-            )
-        return known
 
     def _run(self, statement: str, *parameters: object) -> int:
         with self.session.cursor() as cursor:

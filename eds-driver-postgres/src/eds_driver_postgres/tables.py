@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eds_core.schema import ColumnType
@@ -46,11 +47,27 @@ WHERE i.indrelid = pg_catalog.to_regclass(%s)
 """
 
 
+_COLLATION = re.compile(r" COLLATE .*")
+_PRECISION = re.compile(r"\([\d,]+\)")
+
+
 @dataclass(frozen=True, slots=True)
 class PostgresColumn(RealColumn):
     """With the type's name for casts, which must not cut a value off."""
 
     plain: str = ""
+
+
+def with_plain_types(table: RealTable) -> RealTable:
+    """A table that EDS made: its types without collation and precision."""
+    columns = {
+        name: PostgresColumn(
+            name, declared, column.type, plain=_PRECISION.sub("", declared)
+        )
+        for name, column in table.columns.items()
+        for declared in [_COLLATION.sub("", column.declared)]
+    }
+    return replace(table, columns=columns)
 
 
 def look(

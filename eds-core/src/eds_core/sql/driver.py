@@ -1,41 +1,22 @@
-"""The base of every driver for a SQL database.
-
-A dialect supplies its types, how it spells them back, and its codes for errors;
-for speed also ``write`` and ``remove``, which work on any database as they are.
-"""
+"""The base of every driver for a SQL database: the contract, over its dialect."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import ClassVar
+from dataclasses import replace
 
-from sqlalchemy import URL, Engine, NullPool, create_engine, make_url
-from sqlalchemy.exc import SQLAlchemyError
-
-from eds_core.driver import Driver, hookimpl
-from eds_core.errors import ConfigError, DestinationError, TableError, TransientError
-from eds_core.event import Row, Version, VersionedKey
+from eds_core.driver import hookimpl
+from eds_core.errors import DestinationError, TableError, TransientError
+from eds_core.event import Row, VersionedKey
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
 from eds_core.urls import redact
 
 from . import portable
-from .books import Books
-from .errors import (
-    ANSWERS,
-    UNKNOWN,
-    Answers,
-    Fault,
-    decide,
-    first_sentence,
-    opening,
-    while_opening,
-)
-from .ledger import SqlLedger
-from .session import Session
+from .dialect import SqlDialect, Step
+from .errors import ANSWERS, Fault, decide, opening, while_opening
 from .tables import (
     VERSION,
-    RealTable,
     Target,
     check_case,
     check_key,
@@ -46,104 +27,9 @@ from .tables import (
     narrow,
 )
 
-#: Statements that belong together: one transaction.
-Step = tuple[str, ...]
 
-
-class SqlDriver(Driver):
+class SqlDriver(SqlDialect):
     """One SQL database. Rows are guarded by the column ``_eds_version``."""
-
-    #: What each type is called in CREATE TABLE, and in a key where that differs.
-    types: ClassVar[Mapping[ColumnType, str]]
-    key_types: ClassVar[Mapping[ColumnType, str]] = {}
-    version_type: ClassVar[str] = "VARCHAR(40)"
-    #: What errors mean, by SQLSTATE.
-    answers: ClassVar[Answers] = ANSWERS
-    #: A statement that begins a transaction, where the DBAPI does not do it right.
-    begin: ClassVar[str] = ""
-    #: A statement that has deferred constraints checked at once, where there are any.
-    check_at_once: ClassVar[str] = ""
-    #: Names that differ in case only are one name.
-    folds_case: ClassVar[bool] = False
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.parse(url)
-        self.session = Session(
-            self.read_fault, self.answers, self.begin, self.check_at_once
-        )
-        self.books = self.make_books()
-        self.ledger = SqlLedger(self.session, self.books)
-        self._targets: dict[tuple[str, str], Target] = {}
-        self._stamp: object = None
-
-    # What a dialect supplies, or changes.
-
-    def parse(self, url: str) -> URL:
-        """Return *url* as SQLAlchemy understands it. Raises ConfigError."""
-        try:
-            return make_url(url)
-        except (SQLAlchemyError, ValueError):
-            raise ConfigError(
-                f"{redact(url)} is not a URL of a database",
-                advice=f"it should look like {self.example_url}",
-            ) from None  # the cause holds the password
-
-    def make_engine(self) -> Engine:
-        """Return an engine that has not connected yet."""
-        url = self.parse(self.url)
-        return create_engine(
-            url, poolclass=NullPool, hide_parameters=True, pool_reset_on_return=None
-        )
-
-    def prepare_session(self) -> str | None:
-        """Set up the connection just made; return the schema to work in."""
-        return self.session.connection.dialect.default_schema_name
-
-    def make_books(self) -> Books:
-        """Return EDS's own tables, in this database's types."""
-        return Books()
-
-    def read_fault(self, error: BaseException) -> Fault:
-        """Reduce the DBAPI's exception to what may be shown."""
-        code = getattr(error, "sqlstate", None) or UNKNOWN
-        return Fault(code, first_sentence(str(error)))
-
-    def type_of(self, declared: str) -> ColumnType | None:
-        """Read a real column's type back; None for what EDS would not choose."""
-        spelled = {spelling.upper(): kind for kind, spelling in self.types.items()}
-        return spelled.get(declared.upper())
-
-    def version_value(self, version: Version) -> str:
-        """Return what ``_eds_version`` holds: it must order as versions do."""
-        return version.sortable
-
-    def stamp(self) -> object:
-        """Return what changes when a table was altered by somebody, if cheap."""
-        return None
-
-    def widening(self, real: RealTable, column: Column) -> Step:
-        """Statements that give a column a wider type and keep every value."""
-        raise TableError(
-            f"{real.name}.{column.name} has to become {column.type}, which EDS "
-            "cannot do on this database",
-            table=real.name,
-            advice=f"alter the column to {self.types[column.type]}",
-        )
-
-    def look(self, table: str) -> RealTable | None:
-        """Find out what *table* is really like, in this schema and no other."""
-        return portable.look(self.session, table, self.type_of)
-
-    def write(self, target: Target, rows: Sequence[Row]) -> int:
-        """Write *rows* as ``upsert`` has it; return how many changed."""
-        return portable.write(self, target, rows)
-
-    def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
-        """Remove *keys* as ``delete`` has it; return how many there were."""
-        return portable.remove(self, target, keys)
-
-    # The contract.
 
     def open(self) -> None:
         self._targets.clear()
@@ -181,7 +67,7 @@ class SqlDriver(Driver):
     @hookimpl
     def migrate(self, change: SchemaChange) -> int:
         table = change.table
-        check_lengths(table, self.session.connection.dialect.max_identifier_length)
+        check_lengths(table, self.session.dialect.max_identifier_length)
         self._forget(table.name)
         self.session.ensure(self.books.tombstone)
         ran, last = 0, None
@@ -235,9 +121,8 @@ class SqlDriver(Driver):
         )
 
     def _declared(self, column: Column, table: TableSchema) -> str:
-        if column.name not in table.key:
-            return self.types[column.type]
-        return f"{self.key_types.get(column.type, self.types[column.type])} NOT NULL"
+        declared = self.spelled(column, table)
+        return f"{declared} NOT NULL" if column.name in table.key else declared
 
     def _add(self, table: str, column: str, declared: str) -> str:
         place = self.session.quote_table(table)
@@ -281,7 +166,25 @@ class SqlDriver(Driver):
         if lacking := lacks(table, real):
             text = f"table {table.name} has no column {', '.join(lacking)}"
             raise decide(Fault("42703", text), ANSWERS)
-        return match(table, real)
+        return self._with_statements(match(table, real))
+
+    def _with_statements(self, target: Target) -> Target:
+        return replace(target, statements=self.statements(target))
+
+    def script(self, table: TableSchema) -> Mapping[str, str]:
+        """Return the SQL for *table* by name: how it is made, extended and written.
+
+        For people to read; needs no connection.
+        """
+        target = match(table, self.as_made(table))
+        added = [
+            self._add(table.name, c.name, self.types[c.type]) for c in table.values
+        ]
+        return {
+            "create": self._create(table),
+            **({"add": added[-1]} if added else {}),
+            **self.statements(target),
+        }
 
     def _forget(self, table: str) -> None:
         self._targets = {p: t for p, t in self._targets.items() if p[0] != table}

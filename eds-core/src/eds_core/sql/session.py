@@ -7,7 +7,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, Inspector, Table, inspect
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Engine,
+    Executable,
+    Inspector,
+    Table,
+    inspect,
+)
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
@@ -36,11 +44,13 @@ class Session:
 
     def __init__(
         self,
+        dialect: Dialect,
         read_fault: ReadFault,
         answers: Answers,
         begin: str = "",
         check_at_once: str = "",
     ) -> None:
+        self._dialect = dialect  # until there is a connection, which knows better
         self._read_fault = read_fault
         self._answers = answers
         self._begin = begin
@@ -88,6 +98,11 @@ class Session:
         if self._connection is None or self._broken:
             raise TransientError("the connection to the database is closed")
         return self._connection
+
+    @property
+    def dialect(self) -> Dialect:
+        """How this database spells names and types; needs no connection."""
+        return self._dialect if self._connection is None else self._connection.dialect
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -228,7 +243,7 @@ class Session:
 
     def quote(self, name: str) -> str:
         """An identifier in the database's own quotes, always."""
-        return self.connection.dialect.identifier_preparer.quote_identifier(name)
+        return self.dialect.identifier_preparer.quote_identifier(name)
 
     def quote_table(self, name: str) -> str:
         """A table's name with its schema, so that no other one is meant."""

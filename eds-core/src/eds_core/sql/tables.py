@@ -49,8 +49,8 @@ class Target:
     #: The model's columns that can be written, with the type of their values: the
     #: real one's, for that is where they have to fit.
     columns: Mapping[str, ColumnType]
-    #: A driver's statements for this target, made once.
-    statements: dict[str, str] = field(default_factory=dict, compare=False)
+    #: A driver's statements for this target, by name, made once.
+    statements: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def values(self) -> list[str]:

@@ -1,17 +1,15 @@
-"""Real database servers for tests: our own, thrown away, or one that is given."""
+"""A PostgreSQL server for tests: our own, thrown away, or one that is given."""
 
 from __future__ import annotations
 
 import os
 import pwd
-import random
 import shutil
-import socket
 import subprocess
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -21,14 +19,12 @@ import psycopg
 import trustme
 from psycopg import sql
 
+from .host import free_port, unprivileged_user
+
 GIVEN_POSTGRES = "EDS_TEST_POSTGRES_URL"
 NO_POSTGRES = f"no PostgreSQL here: set {GIVEN_POSTGRES} or install postgresql"
 PASSWORD = "secret@word"  # in a URL: secret%40word
 CA_FILE = "ca.pem"
-
-#: Below the ports that the kernel gives to clients: a client which retries a
-#: stopped server could else be given that very port, and connect to itself.
-PORTS = range(20_000, 32_000)
 
 SETTINGS = """\
 listen_addresses = '127.0.0.1'
@@ -46,18 +42,6 @@ ACCESS = """\
 host all postgres 127.0.0.1/32 trust
 host all all      127.0.0.1/32 scram-sha-256
 """
-
-
-def free_port() -> int:
-    """Find a port of this host that nobody listens on."""
-    return next(port for port in random.sample(PORTS, 200) if _is_free(port))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe, suppress(OSError):
-        probe.bind(("127.0.0.1", port))
-        return True
-    return False
 
 
 class PostgresServer(ABC):
@@ -123,7 +107,7 @@ class OwnPostgres(PostgresServer):
         self.ca_file = home / CA_FILE
         self._programs = programs
         self._home = home
-        self._user = _unprivileged_user()
+        self._user = unprivileged_user()
 
     def url(self, database: str) -> str:
         password = quote(PASSWORD)
@@ -224,7 +208,7 @@ def postgres() -> Iterator[PostgresServer | None]:
     elif programs is None:
         yield None
     else:
-        own = OwnPostgres(programs, _new_home())
+        own = OwnPostgres(programs, new_home())
         try:
             own.create()
             yield own
@@ -232,7 +216,7 @@ def postgres() -> Iterator[PostgresServer | None]:
             own.discard()
 
 
-def _new_home() -> Path:
+def new_home() -> Path:
     # Root's TMPDIR may lie where the server's user cannot look.
     parent = "/tmp" if os.geteuid() == 0 else None
     return Path(tempfile.mkdtemp(prefix="eds-postgres-", dir=parent))
@@ -253,11 +237,3 @@ def postgres_programs() -> Path | None:
 
 def _number(text: str) -> int:
     return int(text) if text.isdigit() else 0
-
-
-def _unprivileged_user() -> str | None:
-    """Say who shall run servers, when we are root."""
-    if os.geteuid() != 0:
-        return None
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    return next(name for name in ("postgres", "nobody") if name in names)

@@ -1,0 +1,147 @@
+"""What a SQL database supplies to its driver, or changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from sqlalchemy import URL, Engine, NullPool, create_engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from eds_core.driver import Driver
+from eds_core.errors import ConfigError, TableError
+from eds_core.event import Row, Version, VersionedKey
+from eds_core.schema import Column, ColumnType, TableSchema
+from eds_core.urls import redact
+
+from . import portable
+from .books import Books
+from .errors import ANSWERS, UNKNOWN, Answers, Fault, first_sentence
+from .ledger import SqlLedger
+from .session import Session
+from .tables import VERSION, RealColumn, RealTable, Target
+
+#: Statements that belong together: one transaction.
+Step = tuple[str, ...]
+
+
+class SqlDialect(Driver):
+    """One kind of SQL database: its types, its words, its codes for errors.
+
+    ``write`` and ``remove`` work on any database as they are; for speed, supply
+    ``statements`` and use them.
+    """
+
+    #: What each type is called in CREATE TABLE, and in a key where that differs.
+    types: ClassVar[Mapping[ColumnType, str]]
+    key_types: ClassVar[Mapping[ColumnType, str]] = {}
+    version_type: ClassVar[str] = "VARCHAR(40)"
+    #: What errors mean, by SQLSTATE.
+    answers: ClassVar[Answers] = ANSWERS
+    #: A statement that begins a transaction, where the DBAPI does not do it right.
+    begin: ClassVar[str] = ""
+    #: A statement that has deferred constraints checked at once, where there are any.
+    check_at_once: ClassVar[str] = ""
+    #: Names that differ in case only are one name.
+    folds_case: ClassVar[bool] = False
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        dialect = self.parse(url).get_dialect()()
+        self.session = Session(
+            dialect, self.read_fault, self.answers, self.begin, self.check_at_once
+        )
+        self.books = self.make_books()
+        self.ledger = SqlLedger(self.session, self.books)
+        self._targets: dict[tuple[str, str], Target] = {}
+        self._stamp: object = None
+
+    def parse(self, url: str) -> URL:
+        """Return *url* as SQLAlchemy understands it. Raises ConfigError."""
+        try:
+            return make_url(url)
+        except (SQLAlchemyError, ValueError):
+            raise ConfigError(
+                f"{redact(url)} is not a URL of a database",
+                advice=f"it should look like {self.example_url}",
+            ) from None  # the cause holds the password
+
+    def make_engine(self) -> Engine:
+        """Return an engine that has not connected yet."""
+        url = self.parse(self.url)
+        return create_engine(
+            url, poolclass=NullPool, hide_parameters=True, pool_reset_on_return=None
+        )
+
+    def prepare_session(self) -> str | None:
+        """Set up the connection just made; return the schema to work in."""
+        return self.session.connection.dialect.default_schema_name
+
+    def make_books(self) -> Books:
+        """Return EDS's own tables, in this database's types."""
+        return Books()
+
+    def read_fault(self, error: BaseException) -> Fault:
+        """Reduce the DBAPI's exception to what may be shown."""
+        code = getattr(error, "sqlstate", None) or UNKNOWN
+        return Fault(code, first_sentence(str(error)))
+
+    def type_of(self, declared: str) -> ColumnType | None:
+        """Read a real column's type back; None for what EDS would not choose."""
+        spelled = {spelling.upper(): kind for kind, spelling in self.types.items()}
+        return spelled.get(declared.upper())
+
+    def version_value(self, version: Version) -> str:
+        """Return what ``_eds_version`` holds: it must order as versions do."""
+        return version.sortable
+
+    def stamp(self) -> object:
+        """Return what changes when a table was altered by somebody, if cheap."""
+        return None
+
+    def widening(self, real: RealTable, column: Column) -> Step:
+        """Statements that give a column a wider type and keep every value."""
+        raise TableError(
+            f"{real.name}.{column.name} has to become {column.type}, which EDS "
+            "cannot do on this database",
+            table=real.name,
+            advice=f"alter the column to {self.types[column.type]}",
+        )
+
+    def look(self, table: str) -> RealTable | None:
+        """Find out what *table* is really like, in this schema and no other."""
+        return portable.look(self.session, table, self.type_of)
+
+    def spelled(self, column: Column, table: TableSchema) -> str:
+        """Return the type that *column* of *table* is made with."""
+        plain = self.types[column.type]
+        return (
+            self.key_types.get(column.type, plain)
+            if column.name in table.key
+            else plain
+        )
+
+    def as_made(self, table: TableSchema) -> RealTable:
+        """Return *table* as ``migrate`` makes it and ``look`` then finds it."""
+        columns = {
+            column.name: RealColumn(
+                column.name, self.spelled(column, table), column.type
+            )
+            for column in table.columns
+        }
+        columns[VERSION] = RealColumn(VERSION, self.version_type)
+        key = frozenset(table.key)
+        return RealTable(table.name, columns, key, frozenset({key}))
+
+    def statements(self, target: Target) -> Mapping[str, str]:
+        """Return the SQL that writes into *target*, by name. No connection needed."""
+        del target
+        return {}
+
+    def write(self, target: Target, rows: Sequence[Row]) -> int:
+        """Write *rows* as ``upsert`` has it; return how many changed."""
+        return portable.write(self, target, rows)
+
+    def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
+        """Remove *keys* as ``delete`` has it; return how many there were."""
+        return portable.remove(self, target, keys)
