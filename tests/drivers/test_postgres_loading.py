@@ -164,6 +164,20 @@ def test_a_users_own_types_take_the_general_road(postgresql, table_of, row):
     assert postgresql.rows("order", "id", "labels") == [("a", ["x", "y"])]
 
 
+def test_without_the_privilege_for_temporary_tables_rows_go_the_general_road(
+    postgres, postgresql, table_of, row
+):
+    database = postgresql.driver.url.rpartition("/")[2]
+    postgres.execute("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, eds", database)
+    table = table_of("order", name=ColumnType.TEXT)
+    postgresql.prepare(table)
+
+    for version in (1, 2):
+        postgresql.bulk_load(table, [row(table, version, id="a", name=str(version))])
+
+    assert postgresql.rows("order", "id", "name") == [("a", "2")]
+
+
 def test_a_transaction_that_fails_takes_the_load_with_it(postgresql):
     postgresql.prepare(EVERY)
 

@@ -10,7 +10,7 @@ from psycopg.types.json import Json
 from sqlalchemy import URL, Engine, NullPool, Numeric, Text, create_engine, make_url
 
 from eds_core.driver import Capabilities
-from eds_core.errors import RejectedError
+from eds_core.errors import RejectedError, TableError
 from eds_core.event import Row, VersionedKey
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.sql import SqlDriver, Step
@@ -130,7 +130,8 @@ class PostgresDriver(SqlDriver):
         """By COPY where rows and columns are as usual, else as JSON."""
         try:
             return self._loader.load(target, rows)
-        except (ValueError, RejectedError):  # the general road says what is wrong
+        except (ValueError, RejectedError, TableError):
+            # The general road does it, or says what is wrong.
             return self.write(target, rows)
 
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:

@@ -38,7 +38,8 @@ class Loader:
         """Write *rows* by COPY; return how many changed.
 
         Raises ValueError for a column or a value that COPY has no usual form for,
-        RejectedError for what PostgreSQL refuses; then nothing was written.
+        RejectedError or TableError for what PostgreSQL refuses, such as a temporary
+        table; then nothing was written.
         """
         copying = self._copying(target)
         values = [copying.values(row) for row in rows]
