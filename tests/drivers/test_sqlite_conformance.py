@@ -24,6 +24,7 @@ class PortableSqlite(SqliteDriver):
 
     write = SqlDriver.write
     remove = SqlDriver.remove
+    statements = SqlDriver.statements
 
 
 class TestPortable(DriverConformance):

@@ -9,11 +9,13 @@ import pytest
 pytest.register_assert_rewrite("eds_core.testing.layers")
 
 from .conformance import DriverConformance  # noqa: E402 - see above
+from .memory import MemoryDriver  # noqa: E402 - see above
 from .outcome import Deviation, Outcome, kept, rejected, replaced  # noqa: E402 - see above
 
 __all__ = [
     "Deviation",
     "DriverConformance",
+    "MemoryDriver",
     "Outcome",
     "kept",
     "rejected",

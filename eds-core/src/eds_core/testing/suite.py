@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -21,6 +21,20 @@ from .shop import Shop, Traces
 
 #: Marks a test by what a driver needs for it: "transactions", "sql", "server".
 needs = pytest.mark.eds_needs
+
+S = TypeVar("S", bound=type)
+
+
+def all_need(*what: str) -> Callable[[S], S]:
+    """Mark every test of a class; a mark on the class would be inherited by others."""
+
+    def marked(layer: S) -> S:
+        for name, test in [*vars(layer).items()]:
+            if name.startswith("test_"):
+                setattr(layer, name, needs(*what)(test))
+        return layer
+
+    return marked
 
 
 class Suite:
@@ -132,6 +146,13 @@ class Suite:
                 driver.session.run(
                     f"DROP TABLE {driver.session.quote_table(table.name)}"
                 )
+
+    def database(self, driver: Driver) -> str:
+        """What database this is, for the report; *driver* is open."""
+        if not isinstance(driver, SqlDriver):
+            return driver.title
+        version = driver.session.dialect.server_version_info or ()
+        return f"{driver.title} {'.'.join(map(str, version))}".strip()
 
     @contextmanager
     def opened(self, url: str, traces: Traces) -> Iterator[Shop]:

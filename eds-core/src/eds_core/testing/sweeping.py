@@ -21,9 +21,10 @@ class FirstLook:
     untouched: bool = False
     found: dict[str, Any] = field(default_factory=dict)
     books: frozenset[str] = frozenset()  # EDS's tables that were there
+    tested_on: str = ""  # the database, with its version
 
 
-def look_first(driver: Driver) -> FirstLook:
+def look_first(suite: Suite, driver: Driver) -> FirstLook:
     """Read the ledger of a database in which there may be none yet."""
     ledger = driver.ledger
     before = _books(driver)
@@ -37,7 +38,7 @@ def look_first(driver: Driver) -> FirstLook:
     made_by_looking = _books(driver) != before
     found["made"] = made_by_looking
     untouched = not before and not any(found[name] for name in list(found)[:4])
-    return FirstLook(untouched, found, before)
+    return FirstLook(untouched, found, before, suite.database(driver))
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def swept(suite: Suite, url: str) -> Iterator[tuple[Traces, FirstLook]]:
     driver = suite.driver_class()(url)
     try:
         driver.open()
-        first = look_first(driver)
+        first = look_first(suite, driver)
     finally:
         driver.close()
     try:

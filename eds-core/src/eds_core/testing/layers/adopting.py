@@ -8,7 +8,7 @@ from eds_core.errors import RejectedError, TableError
 from eds_core.schema import ColumnType, TableSchema
 from eds_core.sql.tables import VERSION
 from eds_core.testing.shop import MARK, Shop, row_of, table_of, unique
-from eds_core.testing.suite import Suite, needs
+from eds_core.testing.suite import Suite, all_need
 
 TEXT, INTEGER = ColumnType.TEXT, ColumnType.INTEGER
 
@@ -34,7 +34,7 @@ class Made:
         return self.shop.sql.types[kind]
 
 
-@needs("sql")
+@all_need("sql")
 class Adopting(Suite):
     """A user's own table and a user's own rules are respected, or said to be."""
 
