@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from eds_core.schema import ColumnType
 from eds_core.testing import DriverConformance, MemoryDriver
 
 
 class TestMemory(DriverConformance):
     driver = MemoryDriver
+    documented = False
     url = "memory://conformance"
     embedded = True
     shrinks = True
+
+    stored_as = dict.fromkeys(ColumnType, "a Python value")
 
     def fetch(self, driver, table):
         return driver.rows(table.name)

@@ -29,4 +29,5 @@ class PortableSqlite(SqliteDriver):
 
 class TestPortable(DriverConformance):
     driver = PortableSqlite
+    documented = False
     shrinks = True

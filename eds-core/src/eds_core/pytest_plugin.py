@@ -7,7 +7,7 @@ the kit needs, only when a test class makes use of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .testing.sweeping import FirstLook
 
 _OPTION = "--conformance-report"
+_ONLY = "--conformance-layer"
 _VARIABLE = "EDS_CONFORMANCE_REPORT"
 _CACHE = "eds/conformance/speed"
 _LAYERS = "eds_core.testing.layers."
@@ -31,6 +32,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH",
         default=os.environ.get(_VARIABLE),
         help=f"write what the conformance kit finds as JSON (also {_VARIABLE})",
+    )
+
+    parser.getgroup("eds").addoption(
+        _ONLY,
+        metavar="LAYER",
+        action="append",
+        help="of conformance suites, run this layer only (may be given repeatedly)",
     )
 
 
@@ -48,7 +56,13 @@ def suite_of(item: pytest.Item) -> type[Suite] | None:
     return cls if is_suite and hasattr(cls, "given_url") else None
 
 
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    if wanted := config.getoption(_ONLY):
+        other = [item for item in items if suite_of(item) and _part(item) not in wanted]
+        config.hook.pytest_deselected(items=other)
+        items[:] = [item for item in items if item not in other]
     for item in items:
         if suite := suite_of(item):
             for reason in _opt_outs(suite, item):
@@ -101,8 +115,8 @@ class Reporter:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item
-    ) -> Iterator[pytest.TestReport | None]:
-        report: pytest.TestReport = yield
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
         suite, part = suite_of(item), _part(item)
         if suite and part:
             self._take(self.record_of(suite), part, _name(item), report)

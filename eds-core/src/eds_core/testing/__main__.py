@@ -27,6 +27,8 @@ def keep(place: Path, new: list[Path]) -> list[str]:
     place.mkdir(parents=True, exist_ok=True)
     left_out = []
     for report in [report for path in new for report in load(path)]:
+        if not report["documented"]:
+            continue
         if touched_a_database(report):
             lasting = {k: v for k, v in report.items() if k != MEASURED}
             write(place / f"{report['name']}.json", [lasting])

@@ -74,6 +74,8 @@ class Record:
                 "transactions": driver.capabilities.transactions,
                 "max_rows": driver.capabilities.max_rows,
             },
+            "documented": self.suite.documented,
+            "sql": issubclass(driver, SqlDriver),
             "types": types_of(self.suite),
             "deviations": deviations_of(self.suite),
             "skips": dict(self.suite.skips),
@@ -145,5 +147,6 @@ def load(path: Path) -> list[dict[str, Any]]:
 
 
 def touched_a_database(report: Mapping[str, Any]) -> bool:
-    """Whether the suite ran at all, or was skipped for want of a database."""
-    return bool(report["tested_on"]) and bool(report["values"])
+    """Whether the whole suite ran, or was skipped for want of a database."""
+    asked = {"contract", "values", "model"}
+    return bool(report["tested_on"]) and asked <= report["parts"].keys()

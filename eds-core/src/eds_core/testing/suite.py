@@ -57,6 +57,8 @@ class Suite:
     read_as: ClassVar[Mapping[ColumnType, str]] = {}
     #: How the kit shall call the driver's columns in the documentation.
     stored_as: ClassVar[Mapping[ColumnType, str]] = {}
+    #: It is for users, and so belongs into the support matrix.
+    documented: ClassVar[bool] = True
     #: Made-up histories in each of the model's tests.
     max_examples: ClassVar[int] = 30
     #: Shrink what fails: for databases where a step costs nothing.

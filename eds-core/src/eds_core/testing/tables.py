@@ -87,9 +87,10 @@ def _types(reports: Sequence[Report]) -> list[list[str]]:
 
 
 def _type(report: Report, kind: ColumnType) -> str:
+    plain: str
     plain, in_key = report["types"].get(str(kind), ["", ""])
-    if not plain:
-        return "a Python value"
+    if not report["sql"]:
+        return plain
     return f"`{plain}`" if plain == in_key else f"`{plain}`, in a key `{in_key}`"
 
 

@@ -296,6 +296,19 @@ class Contract(Suite):
         assert found["0"] == "newer"
         assert found["7"] == str(count + 7)
 
+    def test_a_bulk_load_may_repeat_a_key_in_any_order(
+        self, shop: Shop, order: TableSchema
+    ) -> None:
+        versions = {"a": (1, 2, 3), "b": (3, 1, 2), "c": (2, 2, 1)}
+        rows = [
+            row_of(order, version, id=key, total=10 * version + n)
+            for key, every in versions.items()
+            for n, version in enumerate(every)
+        ]
+        shop.bulk_load(order, iter(rows))
+
+        assert shop.rows(order, "id", "total") == [("a", 32), ("b", 30), ("c", 21)]
+
     def test_a_table_that_does_not_exist_is_the_tables_fault(self, shop: Shop) -> None:
         table = table_of(unique(), name=TEXT)
         writes: tuple[Callable[[], int], ...] = (

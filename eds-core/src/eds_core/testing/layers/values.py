@@ -79,6 +79,13 @@ class Values(Suite):
         assert again.value.signature == caught.value.signature
         assert shop.upsert(table, [good]) == 1
 
+    @pytest.mark.parametrize("kind", ColumnType)
+    def test_a_value_that_is_absent_is_null(self, shop: Shop, kind: ColumnType) -> None:
+        table = shop.table(a=kind)
+
+        assert shop.upsert(table, [raw_row(1, "x", '{"id":"x"}')]) == 1
+        assert shop.rows(table, "a") == [(None,)]
+
     def test_bytes_that_are_no_utf8_are_rejected(self, shop: Shop) -> None:
         table = shop.table(a=ColumnType.TEXT)
 
