@@ -16,6 +16,7 @@ def destination_url(tmp_path_factory):
 
 class TestSqlite(DriverConformance):
     scheme = "sqlite"
+    max_examples = 60
     shrinks = True
 
 
@@ -30,4 +31,5 @@ class PortableSqlite(SqliteDriver):
 class TestPortable(DriverConformance):
     driver = PortableSqlite
     documented = False
+    max_examples = 15
     shrinks = True

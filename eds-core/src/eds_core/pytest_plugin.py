@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from .errors import ConfigError
 
 if TYPE_CHECKING:
     from .testing.report import Record
@@ -70,6 +73,12 @@ def pytest_collection_modifyitems(
 
 
 def _opt_outs(suite: type[Suite], item: pytest.Item) -> Iterator[str]:
+    """Why *item* does not apply. Of a driver that cannot be found, its tests tell."""
+    with suppress(ConfigError):
+        yield from _reasons(suite, item)
+
+
+def _reasons(suite: type[Suite], item: pytest.Item) -> Iterator[str]:
     if _name(item) in suite.skips:
         yield suite.skips[_name(item)]
     for marker in item.iter_markers("eds_needs"):

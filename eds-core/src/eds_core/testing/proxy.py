@@ -30,8 +30,11 @@ class _Link:
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.client = client
         self.server = server
+        self._closing = Lock()
 
     def close(self, *, reset: bool = False) -> None:
+        if not self._closing.acquire(blocking=False):
+            return  # the first word counts: a reset says no farewell after all
         for end in (self.client, self.server):
             with suppress(OSError):
                 if reset:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 from uuid import uuid4
 
 from eds_core.destination import Destination
+from eds_core.driver import Driver
 from eds_core.event import Row, Version, VersionedKey
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
 from eds_core.sql import SqlDriver
 
 from .reading import canonical
-
-if TYPE_CHECKING:
-    from .suite import Suite
 
 #: What every table and company of the kit begins with.
 MARK = "eds_test_"
@@ -69,12 +67,22 @@ class Traces:
         return name
 
 
+class Access(Protocol):
+    """How the kit reaches the database under test."""
+
+    def fetch(self, driver: Driver, table: TableSchema) -> list[Mapping[str, Any]]: ...
+
+    def opened(self, url: str, traces: Traces) -> AbstractContextManager[Shop]: ...
+
+
 class Shop(Destination):
     """One connection to the database under test."""
 
-    def __init__(self, suite: Suite, url: str, traces: Traces) -> None:
-        super().__init__(suite.driver_class()(url))
-        self.suite = suite
+    def __init__(
+        self, access: Access, driver: Driver, url: str, traces: Traces
+    ) -> None:
+        super().__init__(driver)
+        self._access = access
         self.url = url
         self.traces = traces
 
@@ -101,7 +109,7 @@ class Shop(Destination):
         types = table.types
         found = [
             {name: canonical(each[name], kind) for name, kind in types.items()}
-            for each in self.suite.fetch(self.driver, table)
+            for each in self._access.fetch(self.driver, table)
         ]
         found.sort(key=lambda each: [str(each[name]) for name in table.key])
         return [tuple(each[name] for name in columns or types) for each in found]
@@ -109,7 +117,7 @@ class Shop(Destination):
     @contextmanager
     def another(self) -> Iterator[Shop]:
         """A second server on the same database."""
-        with self.suite.opened(self.url, self.traces) as second:
+        with self._access.opened(self.url, self.traces) as second:
             yield second
 
     @property

@@ -67,6 +67,8 @@ class Suite:
     golden: ClassVar[Path | None] = None
     #: How a user declares a column that the database computes: {of} and one more.
     generated: ClassVar[str] = "{name} {type} GENERATED ALWAYS AS ({of} + 1) STORED"
+    #: The server's port where the URL names none.
+    port: ClassVar[int | None] = None
     #: There is no connection that could be cut; None: what the example URL says.
     embedded: ClassVar[bool | None] = None
 
@@ -114,9 +116,10 @@ class Suite:
     def address(self, url: str) -> tuple[str, int] | None:
         """The host and port behind *url*; None when it names none."""
         parts = urlsplit(url)
-        if parts.hostname is None or parts.port is None:
+        port = parts.port or self.port
+        if parts.hostname is None or port is None:
             return None
-        return parts.hostname, parts.port
+        return parts.hostname, port
 
     def redirected(self, url: str, host: str, port: int) -> str:
         """Return *url* with another host and port."""
@@ -159,7 +162,7 @@ class Suite:
     @contextmanager
     def opened(self, url: str, traces: Traces) -> Iterator[Shop]:
         """A new driver on *url*, closed whatever happens."""
-        shop = Shop(self, url, traces)
+        shop = Shop(self, self.driver_class()(url), url, traces)
         try:
             shop.open()
             if not traces.books_made:

@@ -36,6 +36,8 @@ from eds_core.testing.suite import Suite
 from .ledger import TIME, claimed
 
 _SHRINK = "EDS_TEST_SHRINK"
+_EXAMPLES = "EDS_TEST_EXAMPLES"
+_MARKER = "hypothesis_stateful_rule"  # what Hypothesis puts on a rule
 _STEPS = 15
 _BASE = (
     Column("id", ColumnType.TEXT),
@@ -82,8 +84,9 @@ class Model(Suite):
     def settings(self) -> settings:
         wish = os.environ.get(_SHRINK)
         shrinks = self.shrinks if wish is None else wish == "1"
+        examples = os.environ.get(_EXAMPLES)
         return settings(
-            max_examples=self.max_examples,
+            max_examples=int(examples) if examples else self.max_examples,
             stateful_step_count=_STEPS,
             deadline=None,
             phases=[p for p in Phase if shrinks or p is not Phase.shrink],
@@ -102,9 +105,11 @@ def arrive(
     for deed, cut in zip(arrival, cuts, strict=True):
         batch.add(event_of(deed, table), table)
         if cut:
-            write(shop, batch, table)
+            with shop.transaction():
+                write(shop, batch, table.name)
             batch = Batch()
-    write(shop, batch, table)
+    with shop.transaction():
+        write(shop, batch, table.name)
 
     fold = Fold()
     for deed in sorted(every, key=lambda deed: deed.version):
@@ -112,11 +117,11 @@ def arrive(
     assert shop.rows(table) == fold.sorted(table)
 
 
-def write(shop: Shop, batch: Batch, table: TableSchema) -> None:
-    with shop.transaction():
-        for run in batch.runs.get(table.name, []):
-            shop.delete(run.table, run.deletes)
-            shop.upsert(run.table, run.upserts)
+def write(shop: Shop, batch: Batch, table: str) -> None:
+    """Do as the server does with a batch, in a transaction that is open."""
+    for run in batch.runs.get(table, []):
+        shop.delete(run.table, run.deletes)
+        shop.upsert(run.table, run.upserts)
 
 
 class Life(RuleBasedStateMachine):
@@ -175,7 +180,7 @@ class Life(RuleBasedStateMachine):
             batch.add(event_of(deed, table), table)
         with self.shop.transaction():
             self._advance()
-            write_in(self.shop, batch, self.table.name)
+            write(self.shop, batch, self.table.name)
         self.position += 1
         self.fold.write(batch, self.table.name)
         self.last = arrival
@@ -191,7 +196,7 @@ class Life(RuleBasedStateMachine):
             batch.add(event_of(deed, table), table)
         with pytest.raises(ZeroDivisionError), self.shop.transaction():
             self._advance()
-            write_in(self.shop, batch, self.table.name)
+            write(self.shop, batch, self.table.name)
             raise ZeroDivisionError
 
     @rule(data=st.data())
@@ -259,12 +264,3 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self._close()
-
-
-_MARKER = "hypothesis_stateful_rule"
-
-
-def write_in(shop: Shop, batch: Batch, table: str) -> None:
-    for run in batch.runs.get(table, []):
-        shop.delete(run.table, run.deletes)
-        shop.upsert(run.table, run.upserts)
