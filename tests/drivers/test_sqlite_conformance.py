@@ -16,7 +16,6 @@ def destination_url(tmp_path_factory):
 
 class TestSqlite(DriverConformance):
     scheme = "sqlite"
-    max_examples = 60
     shrinks = True
 
 

@@ -122,10 +122,14 @@ def _opt_outs(reports: Sequence[Report]) -> str:
                 if outcome == "skipped":
                     reasons.setdefault(reason, []).append(test)
         lines += [
-            f"* {title}: {reason} ({_counted(tests)})"
+            f"* {_about(title, reason)} ({_counted(tests)})"
             for reason, tests in sorted(reasons.items())
         ]
     return "\n".join(lines) + "\n"
+
+
+def _about(title: str, reason: str) -> str:
+    return reason if reason.startswith(title) else f"{title}: {reason}"
 
 
 def _counted(tests: Sequence[str]) -> str:
