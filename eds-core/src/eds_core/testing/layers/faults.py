@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from threading import Thread
+from threading import Barrier, Thread
 from typing import TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -24,6 +24,7 @@ from .static import SECRET, told
 T = TypeVar("T")
 TEXT = ColumnType.TEXT
 _ROUNDS = 20
+_TABLES = 5
 _PATIENCE = 30  # seconds until a thread that waits has failed
 
 
@@ -203,11 +204,12 @@ class Faults(Suite):
         assert found == {"0": newest - 1, "1": newest, "common": newest}
 
     def test_two_servers_make_one_table_at_once(self, shop: Shop) -> None:
-        table = table_of(unique(), **{f"a_{kind}": kind for kind in ColumnType})
-        failed: list[Exception] = []
+        types = {f"a_{kind}": kind for kind in ColumnType}
+        tables = [table_of(unique(), **types) for _ in range(_TABLES)]
+        together, failed = Barrier(2, timeout=_PATIENCE), list[Exception]()
         with shop.another() as second:
             threads = [
-                Thread(target=prepare, args=(who, table, failed))
+                Thread(target=prepare, args=(who, tables, together, failed))
                 for who in (shop, second)
             ]
             for thread in threads:
@@ -216,7 +218,8 @@ class Faults(Suite):
                 thread.join(_PATIENCE)
 
         assert failed == []
-        assert shop.driver.columns(table.name) == table.types
+        for table in tables:
+            assert shop.driver.columns(table.name) == table.types
 
 
 def established(shop: Shop) -> str:
@@ -264,8 +267,13 @@ def write_round(table: TableSchema, offset: int, number: int, shop: Shop) -> Non
         shop.upsert(table, rows)
 
 
-def prepare(shop: Shop, table: TableSchema, failed: list[Exception]) -> None:
+def prepare(
+    shop: Shop, tables: list[TableSchema], together: Barrier, failed: list[Exception]
+) -> None:
     try:
-        patiently(shop, lambda who: who.prepare(table))
+        for table in tables:
+            together.wait()
+            patiently(shop, partial(Shop.prepare, table=table))
     except Exception as error:  # noqa: BLE001 - for the test's own thread
         failed.append(error)
+        together.abort()
