@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from eds_core.destination import Destination
 from eds_core.driver import Driver
+from eds_core.errors import TableError
 from eds_core.event import Row, Version, VersionedKey
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
 from eds_core.sql import SqlDriver
@@ -87,8 +88,15 @@ class Shop(Destination):
         self.traces = traces
 
     def migrate(self, change: SchemaChange) -> int:
-        self.traces.tables[change.table.name] = change.table
-        return super().migrate(change)
+        name = change.table.name
+        known = self.traces.tables.get(name)
+        self.traces.tables[name] = change.table
+        try:
+            return super().migrate(change)
+        except TableError:
+            if known is None:  # refused, so there is nothing to remove
+                del self.traces.tables[name]
+            raise
 
     def table(
         self, name: str = "", /, *, key: Sequence[str] = ("id",), **types: ColumnType

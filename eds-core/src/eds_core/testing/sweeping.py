@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eds_core.driver import Driver
+from eds_core.errors import DestinationError
+from eds_core.schema import TableSchema
 from eds_core.sql import SqlDriver
 
 from .shop import Traces
@@ -59,15 +61,24 @@ def swept(suite: Suite, url: str) -> Iterator[tuple[Traces, FirstLook]]:
 
 def _sweep(suite: Suite, url: str, traces: Traces, first: FirstLook) -> None:
     driver = suite.driver_class()(url)
+
+    def gone(table: TableSchema) -> bool:
+        try:
+            suite.drop(driver, table)
+        except DestinationError:
+            return False
+        return True
+
     try:
         driver.open()
-        for table in traces.tables.values():
-            suite.drop(driver, table)
+        left = [table.name for table in traces.tables.values() if not gone(table)]
         if isinstance(driver, SqlDriver):
             _forget(driver, traces)
             _drop_empty_books(driver, first.books)
     finally:
         driver.close()
+    if left:
+        raise RuntimeError(f"the kit could not remove {', '.join(left)}")
 
 
 def _forget(driver: SqlDriver, traces: Traces) -> None:

@@ -208,8 +208,9 @@ class Contract(Suite):
         rows = [row_of(table, 1, id=str(n), **texts) for n in range(10)]
 
         assert shop.upsert(table, rows) == 10
-        assert shop.upsert(table, rows) == 10
-        assert shop.rows(table, "c0", "c1", "c8") == [("x", None, "x")] * 10
+        again = [row_of(table, 2, id=str(n), **texts | {"c0": "y"}) for n in range(10)]
+        assert shop.upsert(table, again) == 10
+        assert shop.rows(table, "c0", "c1", "c8") == [("y", None, "x")] * 10
 
     def test_keys_are_compared_byte_by_byte(
         self, shop: Shop, order: TableSchema
