@@ -34,6 +34,33 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def conformance(session: nox.Session) -> None:
+    """Run the drivers' conformance kit: all, or those named after ``--``."""
+    there = kits()
+    wanted = session.posargs or sorted(there)
+    if unknown := [name for name in wanted if name not in there]:
+        session.error(f"no kit for {', '.join(unknown)}; there are: {', '.join(there)}")
+    sync(session, "--group", "tests")
+    reports = Path(session.create_tmp()).resolve()
+    for name in wanted:
+        report = f"--conformance-report={reports / name}.json"
+        session.run("pytest", there[name], report)
+    new = [str(reports / f"{name}.json") for name in wanted]
+    documents = ("docs/conformance", "docs/support-matrix.md", *new)
+    session.run("python", "-m", "eds_core.testing", "matrix", *documents)
+    for readme, report in type_tables().items():
+        command = ("python", "-m", "eds_core.testing", "types", readme, report)
+        session.run(*command)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Break the drivers on purpose, in copies: the kit has to notice each time."""
+    sync(session, "--group", "tests")
+    session.run("python", "tests/mutants/run.py", *session.posargs)
+
+
+@nox.session
 def types(session: nox.Session) -> None:
     """Check the types of everything that is published."""
     sync(session, "--group", "types")
@@ -94,6 +121,26 @@ def sync(session: nox.Session, *groups: str) -> None:
     command = ["uv", "sync", "-q", "--locked", "--no-default-groups", *groups]
     environment = {"UV_PROJECT_ENVIRONMENT": place}
     session.run_install(*command, f"--python={place}", env=environment)
+
+
+def kits() -> dict[str, str]:
+    """The conformance kits in this tree: a driver's name, and where its test is."""
+    pattern = re.compile(r"test_(\w+)_conformance")
+    return {
+        pattern.fullmatch(path.stem)[1]: str(path.relative_to(ROOT))
+        for path in sorted(ROOT.glob("tests/drivers/test_*_conformance.py"))
+    }
+
+
+def type_tables() -> dict[str, str]:
+    """The READMEs with a generated table of types, and the report it is made from."""
+    found: dict[str, str] = {}
+    for readme in sorted(ROOT.glob("eds-driver-*/README.md")):
+        name = readme.parent.name.removeprefix("eds-driver-")
+        report = ROOT / "docs" / "conformance" / f"{name}.json"
+        if report.exists() and "<!-- conformance: types -->" in readme.read_text():
+            found[str(readme.relative_to(ROOT))] = str(report.relative_to(ROOT))
+    return found
 
 
 def schemes() -> set[str]:

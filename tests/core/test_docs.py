@@ -10,6 +10,7 @@ from pathlib import Path
 
 TOP = Path(__file__).parents[2]
 GUIDE = TOP / "docs" / "guide.md"
+KIT = TOP / "eds-core" / "src" / "eds_core" / "testing" / "layers"
 RULES = TOP / "docs" / "rules.md"
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
 
@@ -31,9 +32,9 @@ def test_the_guide_mentions_every_option_of_the_server():
 
 
 def test_every_rule_names_tests_that_exist():
-    files = TOP.joinpath("tests").rglob("test_*.py")
+    files = [*TOP.joinpath("tests").rglob("test_*.py"), *KIT.glob("*.py")]
     there = set(
-        re.findall(r"^def (test_\w+)", "".join(map(_text, files)), re.MULTILINE)
+        re.findall(r"^ *def (test_\w+)", "".join(map(_text, files)), re.MULTILINE)
     )
 
     named = set(re.findall(r"`(test_\w+)`", RULES.read_text()))

@@ -6,37 +6,12 @@ import threading
 
 import pytest
 
-from eds_core.errors import PositionMoved, TableError, TakenOver, TransientError
+from eds_core.errors import PositionMoved, TableError, TransientError
 from eds_core.ledger import Checkpoint, Move, TableStatus
 from eds_core.schema import ColumnType
 from eds_driver_postgres import PostgresDriver
 
 TEXT = ColumnType.TEXT
-
-
-def test_two_servers_never_hold_one_company(postgresql):
-    ledger = postgresql.ledger
-    ledger.establish(Checkpoint("shop", 1, 1, "a", "s", "p"))
-    mine = ledger.claim("shop", "me", "server")
-    claimed: list[Checkpoint | None] = []
-
-    def take_over(second):
-        claimed.append(second.ledger.claim("shop", "you", "server"))
-
-    with postgresql.another() as second:
-        thread = threading.Thread(target=take_over, args=[second])
-        with postgresql.transaction():
-            ledger.advance([Move("shop", mine.epoch, 1, 5, 1)])
-            thread.start()
-            thread.join(0.3)
-            waited = thread.is_alive()
-        thread.join()
-
-    assert waited
-    assert claimed[0] is not None
-    assert (claimed[0].epoch, claimed[0].sequence) == (mine.epoch + 1, 5)
-    with pytest.raises(TakenOver), postgresql.transaction():
-        ledger.advance([Move("shop", mine.epoch, 5, 6, 1)])
 
 
 def test_a_zombie_transaction_is_waited_for_then_fenced(postgresql):

@@ -190,6 +190,10 @@ class SqlDriver(SqlDialect):
             **self.statements(target),
         }
 
+    def script_books(self) -> Mapping[str, str]:
+        """Return the SQL that makes EDS's own tables, by name; as ``script`` does."""
+        return {table.name: self.session.create(table) for table in self.books.all}
+
     def _forget(self, table: str) -> None:
         self._targets = {p: t for p, t in self._targets.items() if p[0] != table}
 

@@ -254,6 +254,10 @@ class Session:
         with self.reading():
             return self.inspector().has_table(name, schema=self.schema)
 
+    def create(self, table: Table) -> str:
+        """The statement that makes *table*; needs no connection."""
+        return str(CreateTable(table).compile(dialect=self.dialect)).strip()
+
     def ensure(self, table: Table) -> None:
         """Make *table* unless it is there; two servers may do so at once."""
         if self.has_table(table.name):

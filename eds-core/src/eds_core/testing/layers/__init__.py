@@ -1,0 +1,1 @@
+"""The tests of the kit, in the order in which a new driver meets them."""

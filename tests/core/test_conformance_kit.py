@@ -1,0 +1,183 @@
+"""What an author sees of the conformance kit: skips, header, report, layers."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from eds_core.ledger import Checkpoint
+from eds_core.sqlite import SqliteDriver
+
+SUITE = """
+from eds_core.testing import DriverConformance, MemoryDriver, replaced
+
+class TestMine(DriverConformance):
+    driver = MemoryDriver
+    url = {url!r}
+    embedded = True
+    max_examples = 2
+    skips = {skips!r}
+    values = {values}
+
+    def fetch(self, driver, table):
+        return driver.rows(table.name)
+
+    def drop(self, driver, table):
+        driver.drop(table.name)
+"""
+
+SQLITE = """
+from eds_core.testing import DriverConformance
+
+class TestMine(DriverConformance):
+    scheme = "sqlite"
+    url = {url!r}
+    max_examples = 2
+"""
+LAYERS = [
+    f"--conformance-layer={name}"
+    for name in ("contract", "migrating", "ledger", "adopting", "model")
+]
+
+
+@pytest.fixture
+def run(pytester):
+    """Run the kit for the driver in memory; return pytest's result."""
+
+    def runs(*arguments, url="memory://mine", skips=None, values="{}"):
+        text = SUITE.format(url=url, skips=skips or {}, values=values)
+        pytester.makepyfile(test_mine=text)
+        return pytester.runpytest("-p", "no:cacheprovider", *arguments)
+
+    return runs
+
+
+def test_one_layer_may_be_run_alone(run):
+    result = run("--conformance-layer=golden", "--conformance-layer=model")
+
+    assert result.ret == 0
+    found = result.parseoutcomes()
+    assert (found["passed"], found["skipped"]) == (2, 1)
+
+
+def test_the_opt_outs_are_told_before_the_tests(run):
+    result = run("--collect-only", skips={"test_a_composite_key": "no keys, ticket 7"})
+
+    result.stdout.fnmatch_lines(
+        [
+            "conformance of mine: not tested: memory is not a SQL database (*",
+            "conformance of mine: not tested: no keys, ticket 7 (1)",
+        ],
+        consecutive=False,
+    )
+
+
+def test_a_skip_of_a_test_that_does_not_exist_fails(run):
+    result = run(
+        "--conformance-layer=static", skips={"test_a_thing_that_was_renamed": "why"}
+    )
+
+    result.stdout.fnmatch_lines(["FAILED *test_skips_name_tests_and_give_reasons*"])
+
+
+def test_a_rule_of_the_model_may_be_left_out(run):
+    result = run(
+        "--conformance-layer=static",
+        "--conformance-layer=model",
+        skips={"widen_a_column": "it cannot, ticket 8"},
+    )
+
+    assert result.ret == 0
+
+
+def test_a_deviation_that_is_not_done_fails(run):
+    result = run(
+        "--conformance-layer=values",
+        values='{"text: NUL": replaced("NUL is taken out", "bc")}',
+    )
+
+    assert result.parseoutcomes()["failed"] == 1
+    result.stdout.fnmatch_lines(
+        ["FAILED *test_a_value_is_kept_as_documented?text: NUL*"]
+    )
+
+
+def test_without_a_database_the_reason_names_the_variable(run, monkeypatch):
+    monkeypatch.delenv("EDS_TEST_MINE_URL", raising=False)
+    result = run("-rs", "--conformance-layer=contract", url=None)
+
+    result.stdout.fnmatch_lines(["*no memory here: set EDS_TEST_MINE_URL"])
+
+
+def test_the_variable_names_a_database(run, monkeypatch):
+    monkeypatch.setenv("EDS_TEST_MINE_URL", "memory://given")
+    result = run("--conformance-layer=contract", url=None)
+
+    assert result.ret == 0
+    assert "skipped" not in result.parseoutcomes()
+
+
+def test_the_report_says_what_became_of_every_test(run, pytester):
+    layers = [f"--conformance-layer={name}" for name in ("contract", "values", "speed")]
+    run(*layers, "--conformance-report=found.json")
+
+    (report,) = json.loads((pytester.path / "found.json").read_text(encoding="utf-8"))
+    contract = report["parts"]["contract"]
+    assert contract["test_a_stale_row_does_nothing"] == ["passed", ""]
+    assert report["values"]["text: NUL"] == "exact"
+    assert report["values"]["integer: 2^63"] == "rejected"
+    assert report["measured"]["rows per second"].keys() == {
+        "narrow",
+        "101 columns",
+        "one hot key",
+    }
+
+
+def test_speed_is_told_beside_the_last_run(pytester):
+    text = SUITE.format(url="memory://speed", skips={}, values="{}")
+    pytester.makepyfile(test_mine=text)
+    pytester.runpytest("--conformance-layer=speed")
+
+    again = pytester.runpytest("--conformance-layer=speed")
+
+    again.stdout.re_match_lines(
+        [r"conformance of mine: narrow: [\d,]+ rows/s \(last run [\d,]+: [+-]\d+ %\)"]
+    )
+
+
+def test_nothing_is_left_behind_and_nothing_of_others_is_touched(pytester, sqlite_url):
+    path = sqlite_url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as theirs:
+        theirs.execute('CREATE TABLE "order" (mine TEXT)')
+        theirs.execute("INSERT INTO \"order\" VALUES ('kept')")
+        theirs.commit()
+    pytester.makepyfile(test_mine=SQLITE.format(url=sqlite_url))
+
+    result = pytester.runpytest("-p", "no:cacheprovider", "-rs", *LAYERS)
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*this database has a table order of its own"])
+    with closing(sqlite3.connect(path)) as theirs:
+        tables = theirs.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        assert tables.fetchall() == [("order",)]
+        assert theirs.execute('SELECT * FROM "order"').fetchall() == [("kept",)]
+
+
+def test_what_eds_keeps_of_other_companies_stays(pytester, sqlite_url):
+    other = Checkpoint("theirs", 7, 1, "a", "s", "p")
+    driver = SqliteDriver(sqlite_url)
+    driver.open()
+    driver.ledger.create()
+    driver.ledger.establish(other)
+    pytester.makepyfile(test_mine=SQLITE.format(url=sqlite_url))
+
+    result = pytester.runpytest("-p", "no:cacheprovider", *LAYERS)
+
+    assert result.ret == 0
+    assert driver.ledger.checkpoints() == {"theirs": other}
+    assert driver.ledger.quarantined() == []
+    assert driver.count("_eds_tombstone") == 0
+    driver.close()

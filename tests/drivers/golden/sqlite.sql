@@ -1,0 +1,200 @@
+-- SQLite
+
+-- order ---------------------------------------------------------------------------------------
+
+-- create
+CREATE TABLE "order" ("id" TEXT NOT NULL, "text" TEXT, "integer" BIGINT, "number" DOUBLE,
+    "decimal" DECIMAL TEXT, "boolean" BOOLEAN, "timestamp" TIMESTAMP TEXT, "datetime" DATETIME
+    TEXT, "json" JSON TEXT, "bytes" BLOB, "default" TEXT, "end" TEXT, "primary" TEXT, "select"
+    TEXT, "_eds_version" TEXT, PRIMARY KEY ("id"));
+
+-- add
+ALTER TABLE "order" ADD "select" TEXT;
+
+-- upsert
+INSERT INTO "order" ("id", "text", "integer", "number", "decimal", "boolean", "timestamp",
+    "datetime", "json", "bytes", "default", "end", "primary", "select", "_eds_version") SELECT
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM _eds_tombstone
+    WHERE table_name = ? AND key = ? AND version > ?) ON CONFLICT ("id") DO UPDATE SET "text" =
+    excluded."text", "integer" = excluded."integer", "number" = excluded."number", "decimal" =
+    excluded."decimal", "boolean" = excluded."boolean", "timestamp" = excluded."timestamp",
+    "datetime" = excluded."datetime", "json" = excluded."json", "bytes" = excluded."bytes",
+    "default" = excluded."default", "end" = excluded."end", "primary" = excluded."primary",
+    "select" = excluded."select", "_eds_version" = excluded."_eds_version" WHERE
+    "order"."_eds_version" IS NULL OR "order"."_eds_version" <= excluded."_eds_version";
+
+-- tombstone
+INSERT INTO _eds_tombstone (table_name, key, version) VALUES (?, ?, ?) ON CONFLICT (table_name,
+    key) DO UPDATE SET version = max(version, excluded.version);
+
+-- delete
+DELETE FROM "order" WHERE "id" = ? AND ("_eds_version" IS NULL OR "_eds_version" <= ?);
+
+-- vehicle_owner -------------------------------------------------------------------------------
+
+-- create
+CREATE TABLE "vehicle_owner" ("vehicleId" TEXT NOT NULL, "customerId" TEXT NOT NULL, "since"
+    TIMESTAMP TEXT, "_eds_version" TEXT, PRIMARY KEY ("vehicleId", "customerId"));
+
+-- add
+ALTER TABLE "vehicle_owner" ADD "since" TIMESTAMP TEXT;
+
+-- upsert
+INSERT INTO "vehicle_owner" ("vehicleId", "customerId", "since", "_eds_version") SELECT ?, ?, ?,
+    ? WHERE NOT EXISTS (SELECT 1 FROM _eds_tombstone WHERE table_name = ? AND key = ? AND
+    version > ?) ON CONFLICT ("vehicleId", "customerId") DO UPDATE SET "since" =
+    excluded."since", "_eds_version" = excluded."_eds_version" WHERE
+    "vehicle_owner"."_eds_version" IS NULL OR "vehicle_owner"."_eds_version" <=
+    excluded."_eds_version";
+
+-- tombstone
+INSERT INTO _eds_tombstone (table_name, key, version) VALUES (?, ?, ?) ON CONFLICT (table_name,
+    key) DO UPDATE SET version = max(version, excluded.version);
+
+-- delete
+DELETE FROM "vehicle_owner" WHERE "vehicleId" = ? AND "customerId" = ? AND ("_eds_version" IS
+    NULL OR "_eds_version" <= ?);
+
+-- label_link ----------------------------------------------------------------------------------
+
+-- create
+CREATE TABLE "label_link" ("labelId" TEXT NOT NULL, "orderId" TEXT NOT NULL, "_eds_version"
+    TEXT, PRIMARY KEY ("labelId", "orderId"));
+
+-- upsert
+INSERT INTO "label_link" ("labelId", "orderId", "_eds_version") SELECT ?, ?, ? WHERE NOT EXISTS
+    (SELECT 1 FROM _eds_tombstone WHERE table_name = ? AND key = ? AND version > ?) ON CONFLICT
+    ("labelId", "orderId") DO UPDATE SET "_eds_version" = excluded."_eds_version" WHERE
+    "label_link"."_eds_version" IS NULL OR "label_link"."_eds_version" <=
+    excluded."_eds_version";
+
+-- tombstone
+INSERT INTO _eds_tombstone (table_name, key, version) VALUES (?, ?, ?) ON CONFLICT (table_name,
+    key) DO UPDATE SET version = max(version, excluded.version);
+
+-- delete
+DELETE FROM "label_link" WHERE "labelId" = ? AND "orderId" = ? AND ("_eds_version" IS NULL OR
+    "_eds_version" <= ?);
+
+-- widening ------------------------------------------------------------------------------------
+
+-- integer to text
+ALTER TABLE "thing" ADD "_eds_a" TEXT;
+UPDATE "thing" SET "_eds_a" = CAST("a" AS TEXT);
+ALTER TABLE "thing" DROP COLUMN "a";
+ALTER TABLE "thing" RENAME COLUMN "_eds_a" TO "a";
+
+-- integer to decimal
+ALTER TABLE "thing" ADD "_eds_a" DECIMAL TEXT;
+UPDATE "thing" SET "_eds_a" = CAST("a" AS TEXT);
+ALTER TABLE "thing" DROP COLUMN "a";
+ALTER TABLE "thing" RENAME COLUMN "_eds_a" TO "a";
+
+-- number to text
+ALTER TABLE "thing" ADD "_eds_a" TEXT;
+UPDATE "thing" SET "_eds_a" = _eds_digits("a");
+ALTER TABLE "thing" DROP COLUMN "a";
+ALTER TABLE "thing" RENAME COLUMN "_eds_a" TO "a";
+
+-- number to decimal
+ALTER TABLE "thing" ADD "_eds_a" DECIMAL TEXT;
+UPDATE "thing" SET "_eds_a" = _eds_digits("a");
+ALTER TABLE "thing" DROP COLUMN "a";
+ALTER TABLE "thing" RENAME COLUMN "_eds_a" TO "a";
+
+-- decimal to text
+ALTER TABLE "thing" ADD "_eds_a" TEXT;
+UPDATE "thing" SET "_eds_a" = "a";
+ALTER TABLE "thing" DROP COLUMN "a";
+ALTER TABLE "thing" RENAME COLUMN "_eds_a" TO "a";
+
+-- boolean to text
+ALTER TABLE "thing" ADD "_eds_a" TEXT;
+UPDATE "thing" SET "_eds_a" = CASE "a" WHEN 1 THEN 'true' WHEN 0 THEN 'false' END;
+ALTER TABLE "thing" DROP COLUMN "a";
+ALTER TABLE "thing" RENAME COLUMN "_eds_a" TO "a";
+
+-- timestamp to text
+ALTER TABLE "thing" ADD "_eds_a" TEXT;
+UPDATE "thing" SET "_eds_a" = "a";
+ALTER TABLE "thing" DROP COLUMN "a";
+ALTER TABLE "thing" RENAME COLUMN "_eds_a" TO "a";
+
+-- datetime to text
+ALTER TABLE "thing" ADD "_eds_a" TEXT;
+UPDATE "thing" SET "_eds_a" = "a";
+ALTER TABLE "thing" DROP COLUMN "a";
+ALTER TABLE "thing" RENAME COLUMN "_eds_a" TO "a";
+
+-- bytes to text
+ALTER TABLE "thing" ADD "_eds_a" TEXT;
+UPDATE "thing" SET "_eds_a" = _eds_base64("a");
+ALTER TABLE "thing" DROP COLUMN "a";
+ALTER TABLE "thing" RENAME COLUMN "_eds_a" TO "a";
+
+-- EDS's own tables ----------------------------------------------------------------------------
+
+-- _eds_checkpoint
+CREATE TABLE _eds_checkpoint (
+    company VARCHAR(255) NOT NULL,
+    seq BIGINT NOT NULL,
+    time VARCHAR(255),
+    account TEXT,
+    stream TEXT,
+    prefix TEXT,
+    epoch BIGINT NOT NULL,
+    owner TEXT,
+    role TEXT,
+    updated VARCHAR(255),
+    PRIMARY KEY (company)
+);
+
+-- _eds_tombstone
+CREATE TABLE _eds_tombstone (
+    table_name VARCHAR(255) NOT NULL,
+    "key" VARCHAR(400) NOT NULL,
+    version VARCHAR(40) NOT NULL,
+    PRIMARY KEY (table_name, "key")
+);
+
+-- _eds_quarantine
+CREATE TABLE _eds_quarantine (
+    id VARCHAR(255) NOT NULL,
+    company TEXT,
+    table_name TEXT,
+    event_id TEXT,
+    state TEXT,
+    reason TEXT,
+    advice TEXT,
+    at TEXT,
+    subject TEXT,
+    seq BIGINT NOT NULL,
+    time VARCHAR(255),
+    headers TEXT,
+    payload BLOB,
+    PRIMARY KEY (id)
+);
+
+-- _eds_parked
+CREATE TABLE _eds_parked (
+    table_name VARCHAR(255) NOT NULL,
+    company VARCHAR(255) NOT NULL,
+    seq BIGINT NOT NULL,
+    reason TEXT,
+    advice TEXT,
+    resume SMALLINT NOT NULL,
+    PRIMARY KEY (table_name, company)
+);
+
+-- _eds_status
+CREATE TABLE _eds_status (
+    table_name VARCHAR(255) NOT NULL,
+    company VARCHAR(255) NOT NULL,
+    state TEXT,
+    reason TEXT,
+    last_event VARCHAR(255),
+    lag FLOAT,
+    rows_written BIGINT NOT NULL,
+    updated VARCHAR(255),
+    PRIMARY KEY (table_name, company)
+);
