@@ -41,7 +41,18 @@ _LONGEST = 4000  # an nvarchar that is no large object
 _MONEY = {"money": (19, 4), "smallmoney": (10, 4)}
 #: Read from JSON in their own type: the values were looked at before.
 _READ_AS_THEY_ARE = frozenset(
-    {"bigint", "bit", "float", "decimal", "numeric", "datetimeoffset", "datetime2"}
+    {
+        "bigint",
+        "bit",
+        "datetime2",
+        "datetimeoffset",
+        "decimal",
+        "float",
+        "int",
+        "numeric",
+        "smallint",
+        "tinyint",
+    }
 )
 _WITHOUT_ZONE = frozenset({"date", "time", "datetime", "smalldatetime", "datetime2"})
 
@@ -110,7 +121,9 @@ class SqlServerColumn(RealColumn):
             declared = self.plain if in_key else "varbinary(max)"
             return f"CONVERT({declared}, {read}, 2)"
         if self.is_text:
-            return f"CONVERT({self.plain}, {read})" if in_key else read
+            # By the column's own code page, not by the database's.
+            own = f"{read} COLLATE {self.collation}" if self.codec else read
+            return f"CONVERT({self.plain}, {own})" if in_key else read
         return f"CONVERT({self.plain}, {read})" if self.is_converted else read
 
 

@@ -8,15 +8,21 @@ from collections.abc import Mapping, Sequence
 from struct import Struct
 from typing import Any
 
+from sqlalchemy import LargeBinary
+
 from eds_core.errors import ConfigError
 
 from .address import PORT, Address
+
+#: ODBC's type of a parameter, its size and its scale.
+Size = tuple[int, int, int]
 
 #: In the order of preference.
 MICROSOFT = ("ODBC Driver 18 for SQL Server", "ODBC Driver 17 for SQL Server")
 FREETDS = "FreeTDS"
 _DATETIMEOFFSET = -155  # SQL Server's own ODBC type, which pyodbc does not read
 _OFFSET = Struct("<hHHHHHIhh")
+_CHARACTERS = (1 << 30) - 1  # of an nvarchar(max)
 _PROBE = 1.0  # seconds
 _PLAIN = re.compile(r"[\w.,:\\/-]+").fullmatch
 
@@ -77,6 +83,11 @@ def choose(wanted: str, installed: Sequence[str]) -> str:
     raise ConfigError("no ODBC driver for SQL Server is installed", advice=INSTALL)
 
 
+def chosen(address: Address) -> str:
+    """Return the ODBC driver that *address* is reached by. Raises ConfigError."""
+    return choose(address.driver, odbc().drivers())
+
+
 def is_freetds(driver: str) -> bool:
     return "freetds" in driver.lower() or "tdsodbc" in driver.lower()
 
@@ -93,7 +104,9 @@ def string(address: Address, driver: str) -> str:
         **logs_in,
         **address.others,
     }
-    return ";".join(f"{name}={_braced(value)}" for name, value in every.items())
+    braced = _braced_for_freetds if is_freetds(driver) else _braced
+    # FreeTDS takes the last brace for a part of the value where no semicolon follows.
+    return "".join(f"{name}={braced(value)};" for name, value in every.items())
 
 
 def _microsoft(address: Address) -> Mapping[str, str]:
@@ -133,17 +146,55 @@ def _braced(value: str) -> str:
     return value if _PLAIN(value) else "{" + value.replace("}", "}}") + "}"
 
 
+def _braced_for_freetds(value: str) -> str:
+    """FreeTDS reads as far as ``};``, and knows no way to say it."""
+    if "};" in value:
+        raise ConfigError(
+            "FreeTDS cannot be given a password or a name with }; in it",
+            advice=f"change it, or {INSTALL}",
+        )
+    return value if _PLAIN(value) else "{" + value + "}"
+
+
 def connect(address: Address) -> Any:
     """Connect, within the address' timeout."""
-    pyodbc = odbc()
-    driver = choose(address.driver, pyodbc.drivers())
+    pyodbc, driver = odbc(), chosen(address)
     asked = string(address, driver)
-    return pyodbc.connect(asked, timeout=address.timeout, autocommit=False)
+    try:
+        return pyodbc.connect(asked, timeout=address.timeout, autocommit=False)
+    except pyodbc.Error as error:
+        if "Can't open lib" not in str(error):
+            raise
+    raise ConfigError(
+        f"the ODBC driver {driver} cannot be loaded",
+        advice=f"correct driver= in the URL, or {INSTALL}",
+    )
 
 
 def read_exactly(connection: Any) -> None:
     """Have points in time read as they are; SQLAlchemy's own way drops a digit."""
     connection.add_output_converter(_DATETIMEOFFSET, moment)
+
+
+def large_text(connection: Any) -> Size:
+    """What makes a parameter an nvarchar(max): FreeTDS would cut it off else."""
+    pyodbc = odbc()
+    if is_freetds(connection.getinfo(pyodbc.SQL_DRIVER_NAME)):
+        return int(pyodbc.SQL_WLONGVARCHAR), _CHARACTERS, 0
+    return int(pyodbc.SQL_WVARCHAR), 0, 0
+
+
+def keep_whole(sizes: dict[Any, Any], *_: object) -> None:
+    """Correct what SQLAlchemy says of large parameters, for FreeTDS.
+
+    It takes a size of 0 for 4,000 characters or 8,000 bytes, and cuts off the rest.
+    """
+    pyodbc = odbc()
+    for parameter, size in sizes.items():
+        if isinstance(parameter.type, LargeBinary):
+            sizes[parameter] = pyodbc.SQL_LONGVARBINARY, 2 * _CHARACTERS, 0
+        elif isinstance(size, tuple) and not size[1]:
+            sizes[parameter] = pyodbc.SQL_WLONGVARCHAR, _CHARACTERS, 0
 
 
 def moment(data: bytes) -> str:

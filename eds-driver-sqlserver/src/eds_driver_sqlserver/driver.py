@@ -10,12 +10,16 @@ from sqlalchemy import (
     NVARCHAR,
     URL,
     Engine,
+    LargeBinary,
     NullPool,
     Numeric,
     Text,
     create_engine,
+    event,
     make_url,
 )
+
+from sqlalchemy.dialects.mssql import VARBINARY
 
 from eds_core.driver import Capabilities
 from eds_core.errors import (
@@ -60,6 +64,7 @@ class SqlServerDriver(SqlDriver):
     def __init__(self, url: str) -> None:
         self._address = address.read(url)
         self._faults = Faults()
+        self._large: connecting.Size = (0, 0, 0)
         super().__init__(url)
 
     def parse(self, url: str) -> URL:
@@ -67,8 +72,7 @@ class SqlServerDriver(SqlDriver):
         return make_url(_DIALECT)  # the connection is made by us
 
     def make_engine(self) -> Engine:
-        connecting.odbc()  # else SQLAlchemy says it less well
-        return create_engine(
+        engine = create_engine(
             _DIALECT,
             creator=lambda: connecting.connect(self._address),
             poolclass=NullPool,
@@ -77,6 +81,9 @@ class SqlServerDriver(SqlDriver):
             fast_executemany=False,  # FreeTDS crashes the process
             use_insertmanyvalues=False,
         )
+        if connecting.is_freetds(connecting.chosen(self._address)):
+            event.listen(engine, "do_setinputsizes", connecting.keep_whole)
+        return engine
 
     def open(self) -> None:
         try:
@@ -111,7 +118,9 @@ class SqlServerDriver(SqlDriver):
             ) from error
 
     def prepare_session(self) -> str:
-        connecting.read_exactly(self.session.connection.connection.driver_connection)
+        connection = self.session.connection.connection.driver_connection
+        connecting.read_exactly(connection)
+        self._large = connecting.large_text(connection)
         with self.session.cursor() as cursor:
             cursor.execute("; ".join(connecting.SETTINGS))
             cursor.execute(
@@ -150,6 +159,8 @@ class SqlServerDriver(SqlDriver):
             for column in table.columns:
                 if isinstance(column.type, Text):
                     column.type = NVARCHAR(None, columns.BINARY)
+                elif isinstance(column.type, LargeBinary):
+                    column.type = VARBINARY("max")
         key = books.tombstone.primary_key.dialect_options["mssql"]
         key["clustered"] = False  # it may then be longer
         return books
@@ -221,6 +232,7 @@ class SqlServerDriver(SqlDriver):
         place = self.session.quote_table(real.name)
         parameters = place, real.altered, json, real.name
         with self.session.cursor(real.name) as cursor:
+            cursor.setinputsizes([None, None, self._large, None])
             cursor.execute(target.statements[name], parameters)
             return last_number(cursor)
 

@@ -79,14 +79,10 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
         "TLS00",
         _CERTIFICATE,
     ),
-    (
-        r"Can't open lib|Data source name not found|no default driver",
-        "ODBC0",
-        "install the ODBC driver, or correct driver= in the URL",
-    ),
     (r"Invalid value specified for connection string", "ODBC0", ""),
     (r"Protocol error in TDS|Unexpected EOF|Broken pipe|reset by peer", LOST, ""),
     (r"(?i)timeout expired", "HYT00", ""),
+    (r"^Unknown error$", LOST, ""),  # FreeTDS, of a connection that is gone
     (r"(?i)not connected|connection is (dead|closed|broken)|link failure", LOST, ""),
     (r"(?i)invalid cursor state|connection is busy", UNKNOWN, ""),
 )
@@ -102,7 +98,7 @@ _VALUES = re.compile(
 )
 _QUOTED = re.compile(
     r"((?:attribute|column|constraint|database|index|lib|login|name|object|procedure"
-    r"|schema|table|trigger|type|user|view) )?'([^']*)'"
+    r"|schema|table|trigger|type|user|view) )?(?<!\w)'[^']*'"
 )
 #: From here on numbers are a user's own.
 _USERS = 50_000

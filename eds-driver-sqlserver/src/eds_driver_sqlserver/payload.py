@@ -41,8 +41,7 @@ class Payload:
         tokens = row.tokens
         parts = [_key(row.key), b'"%b"' % str(row.version).encode()]
         for name, make in self._fits:
-            token = tokens.get(name)
-            parts.append(_NULL if token is None else make(bytes(token)))
+            parts.append(make(bytes(tokens.get(name, _NULL))))
         return b"[%b]" % b",".join(parts)
 
     def _key(self, key: VersionedKey) -> bytes:

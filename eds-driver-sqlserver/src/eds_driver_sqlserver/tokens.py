@@ -61,7 +61,9 @@ def fit(column: SqlServerColumn, kind: ColumnType, *, in_key: bool = False) -> F
 
     def fitted_key(token: bytes) -> bytes:
         made = fitted(token)
-        if made.endswith(b' "'):
+        if made == _NULL:
+            raise unfit(column, "a key is never null")
+        if made[:1] == b'"' and _string(made).endswith(" "):
             raise unfit(column, "a key that ends in a space is equal to one without")
         return made
 
