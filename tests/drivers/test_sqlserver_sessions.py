@@ -102,9 +102,12 @@ def test_an_error_in_a_savepoint_undoes_no_more_than_it(kind):
     duplicate = Says(2627, "Violation of PRIMARY KEY constraint 'PK'.", 14)
     answers = [("XACT_STATE", [(1,)]), ("OPENJSON", duplicate), *catalogue()]
     with greeted(driver_named(kind), answers) as (driver, server):
-        with driver.transaction():
-            with pytest.raises(RejectedError), driver.savepoint():
-                driver.upsert(TABLE, [row()])
+        with (
+            driver.transaction(),
+            pytest.raises(RejectedError),
+            driver.savepoint(),
+        ):
+            driver.upsert(TABLE, [row()])
 
         assert server.saw("SET XACT_ABORT OFF") == 1
         assert server.saw("SAVE TRANSACTION") == 1
@@ -116,21 +119,23 @@ def test_an_error_in_a_savepoint_undoes_no_more_than_it(kind):
 def test_nothing_is_written_after_an_error_that_ended_the_transaction(kind):
     trigger = Says(3609, "The transaction ended in the trigger.")
     answers = [("XACT_STATE", [(0,)]), ("OPENJSON", trigger), *catalogue()]
-    with greeted(driver_named(kind), answers) as (driver, _):
-        with (
-            pytest.raises(TableError, match="ended the whole transaction"),
-            driver.transaction(),
-            driver.savepoint(),
-        ):
-            driver.upsert(TABLE, [row()])
+    with (
+        greeted(driver_named(kind), answers) as (driver, _),
+        pytest.raises(TableError, match="ended the whole transaction"),
+        driver.transaction(),
+        driver.savepoint(),
+    ):
+        driver.upsert(TABLE, [row()])
 
 
 @both
 def test_an_index_that_drops_rows_in_silence_is_refused(kind):
     silent = [("i.index_id", [(2, 0, 1, "name")]), *catalogue()]
-    with greeted(driver_named(kind), silent) as (driver, _):
-        with pytest.raises(TableError, match="IGNORE_DUP_KEY") as caught:
-            driver.upsert(TABLE, [row()])
+    with (
+        greeted(driver_named(kind), silent) as (driver, _),
+        pytest.raises(TableError, match="IGNORE_DUP_KEY") as caught,
+    ):
+        driver.upsert(TABLE, [row()])
 
     assert caught.value.table == "order"
 

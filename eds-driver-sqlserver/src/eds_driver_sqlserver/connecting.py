@@ -214,6 +214,7 @@ def why_not(address: Address) -> str:
         return ""
     try:
         with socket.create_connection((address.host, address.port), _PROBE):
-            return "something listens there, and does not answer as SQL Server does"
+            why = "something listens there, and does not answer as SQL Server does"
     except OSError as error:
-        return re.sub(r"^\[[^]]*\] ", "", str(error))
+        why = re.sub(r"^\[[^]]*\] ", "", str(error))
+    return f": {why}"

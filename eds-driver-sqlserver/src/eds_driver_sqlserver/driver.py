@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, cast
@@ -18,7 +19,6 @@ from sqlalchemy import (
     event,
     make_url,
 )
-
 from sqlalchemy.dialects.mssql import VARBINARY
 
 from eds_core.driver import Capabilities
@@ -45,6 +45,8 @@ _DIALECT = "mssql+pyodbc://"
 _OPENJSON = 130  # the compatibility level that brings it
 _ALIVE = 1  # of XACT_STATE: a transaction that can be committed
 _TRIES = 3
+#: What ODBC says of a server that says nothing.
+_NO_ANSWER = re.compile(r"\((HYT00|08\w\w\w)\)$")
 #: Of EDS' own names: two of them fit into the key of an index.
 _NAME_LENGTH = 200
 
@@ -89,9 +91,10 @@ class SqlServerDriver(SqlDriver):
         try:
             super().open()
         except TransientError as error:
-            if why := connecting.why_not(self._address):
-                raise TransientError(f"{error}: {why}", advice=error.advice) from error
-            raise
+            if not _NO_ANSWER.search(str(error)):
+                raise
+            why = connecting.why_not(self._address)
+            raise TransientError(f"{error}{why}", advice=error.advice) from error
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -130,10 +133,10 @@ class SqlServerDriver(SqlDriver):
                 self._address.schema,
             )
             level, database, found, schema = cursor.fetchone()
-        self._check(level, database, found is not None)
-        return self._address.schema or str(schema)
+        self._check_database(level, database, found is not None)
+        return self._address.schema or schema or "dbo"
 
-    def _check(self, level: int, database: str, schema_exists: bool) -> None:
+    def _check_database(self, level: int, database: str, schema_exists: bool) -> None:
         if level < _OPENJSON:
             place = self.session.quote(database)
             raise FatalError(
@@ -149,18 +152,17 @@ class SqlServerDriver(SqlDriver):
             )
 
     def make_books(self) -> Books:
-        """Text that takes any character, and keys that are equal byte by byte."""
+        """Return tables with text for any character, and keys equal byte by byte."""
         books = Books(
             name=NVARCHAR(_NAME_LENGTH, columns.BINARY),
             key=NVARCHAR(statements.KEY_LENGTH, columns.BINARY),
             version=Numeric(30, 10),
         )
-        for table in books.all:
-            for column in table.columns:
-                if isinstance(column.type, Text):
-                    column.type = NVARCHAR(None, columns.BINARY)
-                elif isinstance(column.type, LargeBinary):
-                    column.type = VARBINARY("max")
+        for column in (column for table in books.all for column in table.columns):
+            if isinstance(column.type, Text):
+                column.type = NVARCHAR(None, columns.BINARY)
+            elif isinstance(column.type, LargeBinary):
+                column.type = VARBINARY("max")  # type: ignore[no-untyped-call]  # SQLAlchemy gives it no types
         key = books.tombstone.primary_key.dialect_options["mssql"]
         key["clustered"] = False  # it may then be longer
         return books

@@ -16,6 +16,7 @@ from .columns import TYPES
 
 Quote = Callable[[str], str]
 
+_COPY = "_eds_copy"  # the column's own name with a prefix might be too long
 _DECIMAL = TYPES[ColumnType.DECIMAL]
 #: A decimal in digits, without the zeros at its end.
 _SHORT = (
@@ -39,7 +40,7 @@ _TO_TEXT: Mapping[ColumnType, str] = {
 
 def widened(table: str, old: RealColumn, new: Column, type_: str, quote: Quote) -> Step:
     """Return the statements that make column *old* of the quoted *table* as *new*."""
-    name, copy = quote(old.name), quote(f"_eds_{old.name}")
+    name, copy = quote(old.name), quote(_COPY)
     if new.type is ColumnType.DECIMAL and old.type is ColumnType.INTEGER:
         return (f"ALTER TABLE {table} ALTER COLUMN {name} {type_}",)
     to_number = new.type is ColumnType.DECIMAL

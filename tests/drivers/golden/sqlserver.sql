@@ -305,53 +305,53 @@ SELECT @changed;
 ALTER TABLE [order] ALTER COLUMN [a_integer] decimal(38,19)
 
 -- widening 2
-ALTER TABLE [order] ADD [_eds_a_number] decimal(38,19) NULL;
-UPDATE [order] SET [_eds_a_number] = TRY_CONVERT(decimal(38,19), [a_number]);
-IF EXISTS (SELECT 1 FROM [order] WHERE [a_number] IS NOT NULL AND ([_eds_a_number] IS NULL OR CONVERT(float, [_eds_a_number]) <> [a_number])) RAISERROR (N'a number in the column does not fit into decimal(38,19)', 16, 1);
+ALTER TABLE [order] ADD [_eds_copy] decimal(38,19) NULL;
+UPDATE [order] SET [_eds_copy] = TRY_CONVERT(decimal(38,19), [a_number]);
+IF EXISTS (SELECT 1 FROM [order] WHERE [a_number] IS NOT NULL AND ([_eds_copy] IS NULL OR CONVERT(float, [_eds_copy]) <> [a_number])) RAISERROR (N'a number in the column does not fit into decimal(38,19)', 16, 1);
 ALTER TABLE [order] DROP COLUMN [a_number];
-EXEC sp_rename N'[order].[_eds_a_number]', N'a_number', N'COLUMN'
+EXEC sp_rename N'[order].[_eds_copy]', N'a_number', N'COLUMN'
 
 -- widening 3
-ALTER TABLE [order] ADD [_eds_a_integer] nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL;
-UPDATE [order] SET [_eds_a_integer] = CONVERT(nvarchar(30), [a_integer]);
+ALTER TABLE [order] ADD [_eds_copy] nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL;
+UPDATE [order] SET [_eds_copy] = CONVERT(nvarchar(30), [a_integer]);
 ALTER TABLE [order] DROP COLUMN [a_integer];
-EXEC sp_rename N'[order].[_eds_a_integer]', N'a_integer', N'COLUMN'
+EXEC sp_rename N'[order].[_eds_copy]', N'a_integer', N'COLUMN'
 
 -- widening 4
-ALTER TABLE [order] ADD [_eds_a_number] nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL;
-UPDATE [order] SET [_eds_a_number] = CONVERT(nvarchar(60), [a_number], 3);
+ALTER TABLE [order] ADD [_eds_copy] nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL;
+UPDATE [order] SET [_eds_copy] = CONVERT(nvarchar(60), [a_number], 3);
 ALTER TABLE [order] DROP COLUMN [a_number];
-EXEC sp_rename N'[order].[_eds_a_number]', N'a_number', N'COLUMN'
+EXEC sp_rename N'[order].[_eds_copy]', N'a_number', N'COLUMN'
 
 -- widening 5
-ALTER TABLE [order] ADD [_eds_a_decimal] nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL;
-UPDATE [order] SET [_eds_a_decimal] = REPLACE(RTRIM(REPLACE(REPLACE(RTRIM(REPLACE(CONVERT(nvarchar(60), [a_decimal]), N'0', N' ')), N' ', N'0'), N'.', N' ')), N' ', N'.');
+ALTER TABLE [order] ADD [_eds_copy] nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL;
+UPDATE [order] SET [_eds_copy] = REPLACE(RTRIM(REPLACE(REPLACE(RTRIM(REPLACE(CONVERT(nvarchar(60), [a_decimal]), N'0', N' ')), N' ', N'0'), N'.', N' ')), N' ', N'.');
 ALTER TABLE [order] DROP COLUMN [a_decimal];
-EXEC sp_rename N'[order].[_eds_a_decimal]', N'a_decimal', N'COLUMN'
+EXEC sp_rename N'[order].[_eds_copy]', N'a_decimal', N'COLUMN'
 
 -- widening 6
-ALTER TABLE [order] ADD [_eds_a_boolean] nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL;
-UPDATE [order] SET [_eds_a_boolean] = CASE [a_boolean] WHEN 1 THEN N'true' WHEN 0 THEN N'false' END;
+ALTER TABLE [order] ADD [_eds_copy] nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL;
+UPDATE [order] SET [_eds_copy] = CASE [a_boolean] WHEN 1 THEN N'true' WHEN 0 THEN N'false' END;
 ALTER TABLE [order] DROP COLUMN [a_boolean];
-EXEC sp_rename N'[order].[_eds_a_boolean]', N'a_boolean', N'COLUMN'
+EXEC sp_rename N'[order].[_eds_copy]', N'a_boolean', N'COLUMN'
 
 -- widening 7
-ALTER TABLE [order] ADD [_eds_a_timestamp] nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL;
-UPDATE [order] SET [_eds_a_timestamp] = CONVERT(nvarchar(40), CONVERT(datetime2(7), SWITCHOFFSET([a_timestamp], N'+00:00')), 126) + N'Z';
+ALTER TABLE [order] ADD [_eds_copy] nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL;
+UPDATE [order] SET [_eds_copy] = CONVERT(nvarchar(40), CONVERT(datetime2(7), SWITCHOFFSET([a_timestamp], N'+00:00')), 126) + N'Z';
 ALTER TABLE [order] DROP COLUMN [a_timestamp];
-EXEC sp_rename N'[order].[_eds_a_timestamp]', N'a_timestamp', N'COLUMN'
+EXEC sp_rename N'[order].[_eds_copy]', N'a_timestamp', N'COLUMN'
 
 -- widening 8
-ALTER TABLE [order] ADD [_eds_a_datetime] nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL;
-UPDATE [order] SET [_eds_a_datetime] = CONVERT(nvarchar(40), [a_datetime], 126) + N'Z';
+ALTER TABLE [order] ADD [_eds_copy] nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL;
+UPDATE [order] SET [_eds_copy] = CONVERT(nvarchar(40), [a_datetime], 126) + N'Z';
 ALTER TABLE [order] DROP COLUMN [a_datetime];
-EXEC sp_rename N'[order].[_eds_a_datetime]', N'a_datetime', N'COLUMN'
+EXEC sp_rename N'[order].[_eds_copy]', N'a_datetime', N'COLUMN'
 
 -- widening 9
-ALTER TABLE [order] ADD [_eds_a_bytes] nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL;
-UPDATE [order] SET [_eds_a_bytes] = CAST(N'' AS xml).value('xs:base64Binary(sql:column("a_bytes"))', 'nvarchar(max)');
+ALTER TABLE [order] ADD [_eds_copy] nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL;
+UPDATE [order] SET [_eds_copy] = CAST(N'' AS xml).value('xs:base64Binary(sql:column("a_bytes"))', 'nvarchar(max)');
 ALTER TABLE [order] DROP COLUMN [a_bytes];
-EXEC sp_rename N'[order].[_eds_a_bytes]', N'a_bytes', N'COLUMN'
+EXEC sp_rename N'[order].[_eds_copy]', N'a_bytes', N'COLUMN'
 
 -- _eds_checkpoint
 CREATE TABLE _eds_checkpoint (
