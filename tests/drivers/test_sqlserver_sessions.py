@@ -158,3 +158,17 @@ def test_a_connection_that_breaks_is_made_anew(kind):
         driver.open()
 
         assert driver.columns("order")["name"] is ColumnType.TEXT
+
+
+@both
+def test_a_transaction_that_the_server_ended_leaves_a_session_that_works(kind):
+    duplicate = Says(2627, "Violation of PRIMARY KEY constraint 'PK'.", 14)
+    with greeted(driver_named(kind), catalogue()) as (driver, server):
+        server.answers = [("OPENJSON", duplicate), *server.answers]
+        with pytest.raises(RejectedError), driver.transaction():  # noqa: PT012 - the transaction is the point
+            server.ended_by_itself = True
+            driver.upsert(TABLE, [row()])
+
+        server.answers = [("OPENJSON", [(1,)]), *server.answers]
+        with driver.transaction():
+            assert driver.upsert(TABLE, [row()]) == 1

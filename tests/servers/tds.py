@@ -32,6 +32,10 @@ class Says:
     severity: int = 16
 
 
+_BEGIN = 5
+_NO_TRANSACTION = Says(
+    3903, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION."
+)
 Rows = Sequence[Sequence[int | str | None]]
 
 
@@ -44,6 +48,8 @@ class TdsServer:
     answers: list[tuple[str, Says | Rows | None]] = field(default_factory=list)
     requests: list[bytes] = field(default_factory=list)
     password: str = ""
+    #: The transaction is over; to end it once more is an error, once.
+    ended_by_itself: bool = False
 
     def __post_init__(self) -> None:
         self._prepared = b""
@@ -89,7 +95,7 @@ class TdsServer:
         if kind == _LOGIN:
             return self._log_in(body)
         if kind == _TRANSACTION:
-            return _transaction(body)
+            return self._transaction(body)
         if kind == _ATTENTION:
             return _done(0xFD, _STOPPED)
         if _utf16("sp_datatype_info") in body:
@@ -97,6 +103,12 @@ class TdsServer:
             return _answer(_TYPE if kind == _RPC else None, is_rpc=kind == _RPC)
         self.requests.append(body)
         return self._executed(kind, body)
+
+    def _transaction(self, body: bytes) -> bytes:
+        if self.ended_by_itself and _asked(body) != _BEGIN:
+            self.ended_by_itself = False
+            return _error(_NO_TRANSACTION) + _done(0xFD, _ERROR)
+        return _transaction(body)
 
     def _executed(self, kind: int, body: bytes) -> bytes:
         procedure = _procedure(body) if kind == _RPC else 0
@@ -175,10 +187,15 @@ def _procedure(body: bytes) -> int:
     return number if length == 0xFFFF else 0
 
 
+def _asked(body: bytes) -> int:
+    """What is to be done with a transaction: 5 begin, 7 commit, 8 roll back."""
+    (headers,) = struct.unpack_from("<I", body)
+    return int(struct.unpack_from("<H", body, headers)[0])
+
+
 def _transaction(body: bytes) -> bytes:
     """Begin, commit, roll back: as asked."""
-    (headers,) = struct.unpack_from("<I", body)
-    (kind,) = struct.unpack_from("<H", body, headers)
+    kind = _asked(body)
     handle = b"\x08" + bytes(range(1, 9))
     begun = b"\x08" + handle + b"\x00"
     ended = (b"\x09" if kind == 7 else b"\x0a") + b"\x00" + handle

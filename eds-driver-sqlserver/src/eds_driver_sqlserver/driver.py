@@ -97,6 +97,25 @@ class SqlServerDriver(SqlDriver):
             raise TransientError(f"{error}{why}", advice=error.advice) from error
 
     @contextmanager
+    def transaction(self) -> Iterator[None]:
+        try:
+            with super().transaction():
+                yield
+        except (RejectedError, TableError):
+            self._renew()
+            raise
+
+    def _renew(self) -> None:
+        """Connect anew where the server has ended the transaction by itself.
+
+        FreeTDS cannot roll back then, and what it did next would be in none.
+        """
+        try:
+            _ = self.session.connection
+        except TransientError:
+            self.open()
+
+    @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Let what fails inside undo no more than itself, or say that it cannot."""
         self.session.run("SET XACT_ABORT OFF")
