@@ -32,7 +32,8 @@ class Says:
     severity: int = 16
 
 
-_BEGIN = 5
+_BEGIN, _COMMIT = 5, 7
+_TRANSACTION_ID = b"\x08" + bytes(range(1, 9))
 _NO_TRANSACTION = Says(
     3903, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION."
 )
@@ -98,10 +99,16 @@ class TdsServer:
             return self._transaction(body)
         if kind == _ATTENTION:
             return _done(0xFD, _STOPPED)
+        return self._answered(kind, body)
+
+    def _answered(self, kind: int, body: bytes) -> bytes:
         if _utf16("sp_datatype_info") in body:
             # FreeTDS asks by a batch, and does with nothing.
             return _answer(_TYPE if kind == _RPC else None, is_rpc=kind == _RPC)
         self.requests.append(body)
+        if self.ended_by_itself and _utf16("BEGIN TRANSACTION") in body:
+            self.ended_by_itself = False
+            return _begun()
         return self._executed(kind, body)
 
     def _transaction(self, body: bytes) -> bytes:
@@ -188,7 +195,7 @@ def _procedure(body: bytes) -> int:
 
 
 def _asked(body: bytes) -> int:
-    """What is to be done with a transaction: 5 begin, 7 commit, 8 roll back."""
+    """What is to be done with a transaction: begin, commit, or roll back (8)."""
     (headers,) = struct.unpack_from("<I", body)
     return int(struct.unpack_from("<H", body, headers)[0])
 
@@ -196,10 +203,14 @@ def _asked(body: bytes) -> int:
 def _transaction(body: bytes) -> bytes:
     """Begin, commit, roll back: as asked."""
     kind = _asked(body)
-    handle = b"\x08" + bytes(range(1, 9))
-    begun = b"\x08" + handle + b"\x00"
-    ended = (b"\x09" if kind == 7 else b"\x0a") + b"\x00" + handle
-    change = begun if kind == 5 else ended
+    if kind == _BEGIN:
+        return _begun()
+    change = (b"\x09" if kind == _COMMIT else b"\x0a") + b"\x00" + _TRANSACTION_ID
+    return b"\xe3" + struct.pack("<H", len(change)) + change + _done(0xFD, _FINAL)
+
+
+def _begun() -> bytes:
+    change = b"\x08" + _TRANSACTION_ID + b"\x00"
     return b"\xe3" + struct.pack("<H", len(change)) + change + _done(0xFD, _FINAL)
 
 

@@ -85,6 +85,7 @@ class SqlServerDriver(SqlDriver):
         )
         if connecting.is_freetds(connecting.chosen(self._address)):
             event.listen(engine, "do_setinputsizes", connecting.keep_whole)
+            event.listen(engine, "rollback", connecting.have_a_transaction)
         return engine
 
     def open(self) -> None:
@@ -106,9 +107,9 @@ class SqlServerDriver(SqlDriver):
             raise
 
     def _renew(self) -> None:
-        """Connect anew where the server has ended the transaction by itself.
+        """Connect anew where what was over already could not be rolled back.
 
-        FreeTDS cannot roll back then, and what it did next would be in none.
+        Else the same batch would come again for ever, as after a lost connection.
         """
         try:
             _ = self.session.connection
