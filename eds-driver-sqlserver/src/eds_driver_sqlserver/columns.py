@@ -16,14 +16,12 @@ JSON = "Latin1_General_BIN2"
 
 #: Bytes that SQL Server puts into a clustered index for one key.
 _KEY_BYTES = 900
-#: Digits of a decimal, and those behind its point: any 64 bit integer fits.
-DIGITS = (38, 19)
 
 TYPES: Mapping[ColumnType, str] = {
     ColumnType.TEXT: f"nvarchar(max) COLLATE {BINARY}",
     ColumnType.INTEGER: "bigint",
     ColumnType.NUMBER: "float",
-    ColumnType.DECIMAL: "decimal(38,19)",
+    ColumnType.DECIMAL: "decimal(38,19)",  # any 64 bit integer fits
     ColumnType.BOOLEAN: "bit",
     ColumnType.TIMESTAMP: "datetimeoffset(7)",
     ColumnType.DATETIME: "datetime2(7)",
