@@ -169,6 +169,7 @@ class Download:
     def _store(self, file: BinaryIO, body: Body) -> None:
         for chunk in body.chunks():
             file.write(chunk)
+            file.flush()  # a process that is killed has not fetched it for nothing
             self._patience.reset()
             self._progress.moved(self._name, file.tell(), self._total)
             self._patience.check()

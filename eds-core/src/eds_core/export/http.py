@@ -52,12 +52,13 @@ class Body:
         self.headers: Mapping[str, str] = response.headers
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the bytes as they are stored; raises Again where they break off.
+        """Yield the bytes as they are stored and as they come; at a break, raise Again.
 
         Fewer bytes than announced are a break.
         """
         with _understood():
-            yield from self._response.stream(CHUNK, decode_content=False)
+            while chunk := self._response.read1(CHUNK, decode_content=False):
+                yield chunk
 
     def text(self, most: int) -> bytes:
         with _understood():
