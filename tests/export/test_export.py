@@ -82,6 +82,25 @@ def test_a_table_that_the_service_fails_at_does_not_stop_the_others(api, tmp_pat
     assert [rows(path) for path in exported.paths] == [expected(api, "label")]
 
 
+@pytest.mark.parametrize(
+    ("tables", "reason"),
+    [
+        ({}, "the service does not mention it"),
+        ({"label": {"status": "Pending"}}, "its status is Pending"),
+        ({"label": {"status": "Failed", "error": ""}}, "its status is Failed"),
+    ],
+)
+def test_a_table_that_a_job_ends_without_has_failed(api, tmp_path, tables, reason):
+    api.faults.replies.append(Reply(200, {"data": {"jobId": "1"}}))
+    api.faults.replies.append(
+        Reply(200, {"data": {"completed": True, "tables": tables}})
+    )
+
+    exported = export_from(api, tmp_path / "out", "label", bulk=True)
+
+    assert exported.failed == {"label": reason}
+
+
 def test_files_are_for_their_owner_only(api, tmp_path):
     (path,) = export_from(api, tmp_path / "new" / "out", "label").paths
 

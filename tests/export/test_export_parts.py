@@ -1,21 +1,29 @@
-"""What needs no server: keys, addresses, names and what a file says of itself."""
+"""The parts of an export: keys, addresses, names, single requests, whole files."""
 
 import base64
 import gzip
 import io
 import json
+import ssl
 import tarfile
 import zipfile
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
+import trustme
 
 from eds_core.errors import ConfigError
 from eds_core.export import ApiKey, checked_api
 from eds_core.export.address import is_secured, shown
 from eds_core.export.check import Damaged, check
-from eds_core.export.http import retry_after
+from eds_core.export.http import Http, retry_after
 from eds_core.export.names import local_name
+from eds_core.export.patience import Again
 from eds_core.sandbox.exports import export_name
+from eds_core.sandbox.http_server import Reply
+from export.harness import serving
 
 CHANGEFEED = export_name("labor_rate", 1_720_890_652_808_024_600)
 
@@ -143,6 +151,75 @@ def test_equal_names_of_one_table_are_told_apart():
 )
 def test_the_wait_that_a_server_asks_for(headers, seconds):
     assert retry_after(headers) == seconds
+
+
+def test_a_server_that_says_nothing_is_not_waited_for_for_ever(tmp_path):
+    with serving(tmp_path) as api:
+        api.faults.late = 3
+        http = Http(read=0.3)
+
+        with pytest.raises(Again, match="no answer in time"):
+            http.ask("GET", f"{api.url}/v3/export/bulk/1", {}, None)
+
+        http.close()
+
+
+def test_nobody_there_is_a_reason_to_try_again():
+    with pytest.raises(Again, match="no connection"):
+        Http().ask("GET", "http://127.0.0.1:9/", {}, None)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_told(tmp_path):
+    with encrypted() as url, pytest.raises(ConfigError, match="cannot be verified"):
+        Http().ask("GET", url, {}, None)
+
+
+def test_a_certificate_named_by_ssl_cert_file_is_trusted(tmp_path, monkeypatch):
+    with encrypted(tmp_path / "ca.pem") as url:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+
+        assert Http().ask("GET", url, {}, None).status == 200
+
+
+@contextmanager
+def encrypted(authority=None):
+    """An HTTPS server with a certificate of its own authority."""
+    ca = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    if authority:
+        ca.cert_pem.write_to_path(str(authority))
+    server = HTTPServer(("127.0.0.1", 0), Hello)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"https://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class Hello(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_the_proxy_of_the_environment_is_used(tmp_path, monkeypatch):
+    with serving(tmp_path) as api:
+        api.faults.replies.append(Reply(200, b"by way of the proxy"))
+        monkeypatch.setenv("http_proxy", api.url)
+        monkeypatch.setenv("no_proxy", "")
+
+        answer = Http().ask("GET", "http://api.example/x", {}, None)
+
+    assert answer.body == b"by way of the proxy"
 
 
 def zipped():

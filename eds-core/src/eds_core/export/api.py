@@ -62,9 +62,11 @@ class TableFiles(msgspec.Struct, frozen=True):
     def ended(self) -> bool:
         return self.status != "Pending"
 
-    @property
-    def failed(self) -> bool:
-        return self.status == "Failed"
+    def failure(self) -> str | None:
+        """Why there are no files of a job that has ended; None if there are all."""
+        if self.status == "Completed":
+            return None
+        return self.error or f"its status is {self.status or 'unknown'}"
 
 
 class BulkState(msgspec.Struct, frozen=True):

@@ -43,7 +43,7 @@ class BulkJob:
         """Yield the files of the tables that did not fail."""
         taken: set[str] = set()
         for table, files in sorted(state.tables.items()):
-            for address in () if files.failed else files.urls:
+            for address in () if files.failure() else files.urls:
                 remote = remote_path(address)
                 name = local_name(remote, table, taken)
                 taken.add(name)

@@ -141,20 +141,20 @@ def _fetch_bulk(
     job = BulkJob(api, journal.id)
     state = job.completed(options.wait, stop)
     paths = files.fetch_all(list(job.wanted(state)), options.jobs)
-    return Exported(paths, journal.snapshot, _empty(state), _failed(state))
+    failed = _failed(state, options.tables)
+    return Exported(paths, journal.snapshot, _empty(state), failed)
 
 
 def _empty(state: BulkState) -> Sequence[str]:
     return sorted(
         table
         for table, files in state.tables.items()
-        if not files.urls and not files.failed
+        if not files.urls and not files.failure()
     )
 
 
-def _failed(state: BulkState) -> Mapping[str, str]:
-    return {
-        table: files.error or "no reason given"
-        for table, files in sorted(state.tables.items())
-        if files.failed
-    }
+def _failed(state: BulkState, asked: Sequence[str]) -> Mapping[str, str]:
+    forgotten = dict.fromkeys(asked, "the service does not mention it")
+    told = {table: files.failure() for table, files in state.tables.items()}
+    both = {**forgotten, **told}
+    return {table: reason for table, reason in sorted(both.items()) if reason}
