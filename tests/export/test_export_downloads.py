@@ -1,10 +1,14 @@
 """Downloads over real HTTP that break off, expire, are damaged or not ours."""
 
 import gzip
+from threading import Event
 
 import pytest
 
 from eds_core.errors import EdsError
+from eds_core.export.download import Download
+from eds_core.export.http import Http
+from eds_core.export.patience import Patience
 from eds_core.sandbox.http_server import Reply
 from export.harness import (
     Watch,
@@ -180,3 +184,24 @@ def test_a_folder_that_cannot_be_written_is_told(api, tmp_path):
 
     with pytest.raises(EdsError, match="cannot write"):
         export_from(api, tmp_path / "out", "label")
+
+
+def test_beginning_anew_again_and_again_has_an_end(api, tmp_path):
+    (whole,) = export_from(api, tmp_path / "out", "order").paths
+    api.faults.ranges = False
+    api.faults.cuts.extend([500] * 50)
+    http, stop = Http(), Event()
+    download = Download(
+        http,
+        lambda: api.address(whole.name),
+        tmp_path / "part",
+        name="order",
+        progress=Watch(),
+        patience=Patience("order", 2, stop),
+        waiting=Patience("order", 2, stop),
+    )
+
+    with pytest.raises(EdsError, match="given up after 2 s"):
+        download.run()
+
+    http.close()

@@ -62,6 +62,7 @@ class Download:
         self._waiting = waiting
         self._total: int | None = None
         self._refusals = 0
+        self._farthest = 0
 
     def run(self) -> None:
         """Return when the file is whole, by its announced length, and on the disk."""
@@ -170,11 +171,17 @@ class Download:
         for chunk in body.chunks():
             file.write(chunk)
             file.flush()  # a process that is killed has not fetched it for nothing
-            self._patience.reset()
+            self._note_progress(file.tell())
             self._progress.moved(self._name, file.tell(), self._total)
             self._patience.check()
         if self._total is None:
             self._total = file.tell()  # it ended in good order, whatever its length
+
+    def _note_progress(self, done: int) -> None:
+        """Only what was never here before counts: beginning anew may go on for ever."""
+        if done > self._farthest:
+            self._farthest = done
+            self._patience.reset()
 
 
 def _opened(part: Path) -> BinaryIO:

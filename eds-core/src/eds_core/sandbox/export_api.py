@@ -105,6 +105,14 @@ class ExportApi:
             return Reply(404, b"<Error><Code>NoSuchKey</Code></Error>")
         return self._files[name]
 
+    def address(self, name: str) -> str:
+        """Return a new presigned address of the file *name*."""
+        signature = secrets.token_hex(16)
+        until = time.monotonic() + self.faults.lifetime
+        uses = 1_000_000 if self.faults.uses is None else self.faults.uses
+        self._addresses[signature] = _Address(name, until, uses)
+        return f"{self.url}/files/{name}?X-Signature={signature}"
+
     def _start(self, tables: Sequence[str]) -> Reply:
         if unknown := self._unknown(tables) or not tables:
             return _failure(400, f"Invalid tables: {unknown}")
@@ -129,7 +137,7 @@ class ExportApi:
     def _presign(self, name: str) -> Reply:
         if name not in self._files:
             return _failure(404, "File not found")
-        return _success({"url": self._sign(name)})
+        return _success({"url": self.address(name)})
 
     def _look(self, id_: str) -> Reply:
         job = self._jobs.get(id_)
@@ -147,7 +155,7 @@ class ExportApi:
             return {"status": "Pending", "error": "", "urls": [], "cursor": cursor}
         if error := self.faults.failed.get(table):
             return {"status": "Failed", "error": error, "urls": [], "cursor": cursor}
-        urls = [self._sign(name) for name in names]
+        urls = [self.address(name) for name in names]
         return {"status": "Completed", "error": "", "urls": urls, "cursor": cursor}
 
     def _write(self, tables: Sequence[str]) -> Sequence[Path]:
@@ -162,13 +170,6 @@ class ExportApi:
             for member in paths:
                 archive.write(member, member.name)
         return path
-
-    def _sign(self, name: str) -> str:
-        signature = secrets.token_hex(16)
-        until = time.monotonic() + self.faults.lifetime
-        uses = 1_000_000 if self.faults.uses is None else self.faults.uses
-        self._addresses[signature] = _Address(name, until, uses)
-        return f"{self.url}/files/{name}?X-Signature={signature}"
 
     def _is_pending(self) -> bool:
         self.faults.not_yet -= 1
