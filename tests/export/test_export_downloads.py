@@ -118,6 +118,17 @@ def test_a_redirect_of_the_storage_is_followed_without_the_key(api, tmp_path):
     assert "Authorization" not in followed.headers
 
 
+def test_a_redirect_into_clear_text_is_not_followed(api, tmp_path):
+    api.faults.refused.append(
+        Reply(302, headers={"Location": "http://storage.example/f?X-Signature=abc"})
+    )
+
+    with pytest.raises(EdsError, match=r"sent on to http://storage.example/f, ") as no:
+        export_from(api, tmp_path / "out", "label")
+
+    assert "abc" not in str(no.value)
+
+
 def test_a_file_is_not_fetched_in_clear_text_from_elsewhere(api, tmp_path):
     url = "http://storage.example/file?X-Signature=abc"
     api.faults.replies.append(Reply(200, {"data": {"fileName": "label"}}))
