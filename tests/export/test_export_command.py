@@ -45,7 +45,7 @@ def test_it_prints_the_files_and_says_how_it_went(api, tmp_path):
 
 
 def test_all_of_it_can_come_from_the_environment(api, tmp_path):
-    env = {"EDS_TABLE": "order,label", "EDS_BULK": "1", "EDS_SILENT": "1"}
+    env = {"EDS_TABLES": "order,label", "EDS_BULK": "1", "EDS_SILENT": "1"}
 
     ended = exporting(api, tmp_path, env=env)
 

@@ -160,10 +160,11 @@ def test_progress_is_told_with_the_total(api, tmp_path):
 @pytest.mark.parametrize(
     ("remote", "local"),
     [
-        ("EXAMPLE_FILE_NAME", "label.EXAMPLE_FILE_NAME"),
-        ("../../etc/passwd", "label.passwd"),
+        ("EXAMPLE_FILE_NAME", "label.EXAMPLE_FILE_NAME.json.gz"),
+        ("../../etc/passwd", "label.passwd.json.gz"),
         ("exports/label.json.gz", "label.json.gz"),
-        (".hidden file\n", "label.hidden_file_"),
+        ("exports/2026.01/0001", "label.0001.json.gz"),
+        (".hidden file\n", "label.hidden_file_.json.gz"),
     ],
 )
 def test_the_file_here_is_named_for_its_table_and_stays_in_its_folder(

@@ -41,11 +41,12 @@ def _tables(
 @click.command("export")
 @click.option(
     "--table",
+    "--tables",
     "tables",
     multiple=True,
     callback=_tables,
-    envvar="EDS_TABLE",
-    metavar="NAME",
+    envvar="EDS_TABLES",
+    metavar="NAME[,NAME...]",
     help="A table to export; may be repeated. `eds tables` lists them.",
 )
 @click.option("--all", "everything", is_flag=True, envvar="EDS_ALL", help="All tables.")

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 #: The base name that a changefeed gives: when, which part, table, schema.
 CHANGEFEED = re.compile(r"\d{33}-\w+-[\w-]+-([a-z0-9_]+)-\w+\.ndjson\.gz")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_TELLING = (".gz", ".zip", ".tar", ".tgz", ".json", ".jsonl", ".ndjson")
 _SUFFIXES = {"gzip": ".json.gz", "zip": ".zip", "tar": ".tar", "json": ".json"}
 _LONGEST = 200  # with what is added to it, a name is below 255 bytes
 
@@ -36,8 +37,9 @@ def told_table(base: str) -> str:
 
 
 def with_suffix(name: str, kind: str) -> str:
-    """Return *name*; if it says nothing of the file's *kind*, with what does."""
-    return name if "." in name else name + _SUFFIXES.get(kind, "")
+    """Return *name*; if its end tells no kind of file, with that of its *kind*."""
+    telling = name.lower().endswith(_TELLING)
+    return name if telling else name + _SUFFIXES.get(kind, "")
 
 
 def remote_path(url: str) -> str:
