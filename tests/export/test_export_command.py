@@ -197,10 +197,11 @@ def test_then_import_is_given_the_files_and_the_url(api, tmp_path, monkeypatch):
     @click.command("import")
     @click.argument("args", nargs=-1)
     @click.option("--creds")
+    @click.option("--consumer-start-time")
     @click.option("--verbose", is_flag=True)
     @click.pass_context
-    def import_(ctx, args, creds, verbose):
-        given.append((*args, creds, verbose))
+    def import_(ctx, args, creds, consumer_start_time, verbose):
+        given.append((*args, creds, consumer_start_time, verbose))
         ctx.exit(3)
 
     group = click.Group(commands=[export_cli.command, import_])
@@ -211,10 +212,11 @@ def test_then_import_is_given_the_files_and_the_url(api, tmp_path, monkeypatch):
 
     code = group.main([*args, *then], standalone_mode=False)
 
-    ((path, url, creds, verbose),) = given
+    ((path, url, creds, ago, verbose),) = given
     assert code == 3
     assert rows(path) == expected(api, "label")
     assert (url, creds, verbose) == ("sqlite:///x.db", "shop.creds", True)
+    assert 600 <= int(ago.removesuffix("s")) < 660
 
 
 def test_the_command_line_starts_without_the_http_library():

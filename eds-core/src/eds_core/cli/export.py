@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("eds.export")
 _TABLE = re.compile(r"[a-z0-9_]+")
 _IMPORT = "import"
+_CLOCKS = timedelta(minutes=10)  # how much the stream's and ours may differ
 
 
 def _tables(
@@ -160,8 +161,7 @@ def command(
     exported = _export(ctx, options, key, timestamp=timestamp)
     code = 1 if exported.failed else 0
     if importer is not None and then_import is not None:
-        where = ["--creds", str(creds)] if creds else []
-        args = [*where, *map(str, exported.paths), then_import]
+        args = [*_stream(creds, exported), *map(str, exported.paths), then_import]
         code = _run_import(ctx, importer, args) or code
     ctx.exit(code)
 
@@ -227,6 +227,16 @@ def _import_command(ctx: click.Context) -> click.Command:
     if found is None:
         raise ConfigError("--then-import: this version of EDS has no `eds import`")
     return found
+
+
+def _stream(creds: Path | None, exported: Exported) -> Sequence[str]:
+    """The import's options with which a first position is before the export.
+
+    Else what happened between the export and the import would be in neither.
+    """
+    ago = datetime.now(UTC) - exported.began + _CLOCKS
+    start = ["--consumer-start-time", f"{ago.total_seconds():.0f}s"]
+    return ["--creds", str(creds), *start] if creds else start
 
 
 def _run_import(

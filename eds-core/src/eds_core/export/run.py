@@ -45,10 +45,12 @@ class ExportOptions:
 class Exported:
     """The files that are there, and what of the export is not.
 
+    *began* is when it was asked for by our clock, *snapshot* by the service's.
     *empty* are tables without files, *failed* has the service's reason by table.
     """
 
     paths: Sequence[Path]
+    began: datetime
     snapshot: datetime | None
     empty: Sequence[str] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
@@ -128,7 +130,7 @@ def _fetch_one(
     table = options.tables[0] if len(options.tables) == 1 else None
     url = partial(api.presigned_url, journal.id)
     wanted = Wanted(journal.id, local_name(journal.id, table), url)
-    return Exported([files.fetch(wanted)], journal.snapshot)
+    return Exported([files.fetch(wanted)], journal.began, journal.snapshot)
 
 
 def _fetch_bulk(
@@ -142,7 +144,7 @@ def _fetch_bulk(
     state = job.completed(options.wait, stop)
     paths = files.fetch_all(list(job.wanted(state)), options.jobs)
     failed = _failed(state, options.tables)
-    return Exported(paths, journal.snapshot, _empty(state), failed)
+    return Exported(paths, journal.began, journal.snapshot, _empty(state), failed)
 
 
 def _empty(state: BulkState) -> Sequence[str]:
