@@ -97,9 +97,10 @@ def log_of(caplog):
     """The records of the ``eds`` loggers, whatever earlier tests have set up."""
     logger = logging.getLogger("eds")
     logger.addHandler(caplog.handler)
-    level, logger.level = logger.level, logging.DEBUG
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
     try:
         yield caplog
     finally:
         logger.removeHandler(caplog.handler)
-        logger.level = level
+        logger.setLevel(level)

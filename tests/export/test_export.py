@@ -201,6 +201,7 @@ def test_an_unknown_table_is_told_with_what_may_be_meant(api, tmp_path):
         (Reply(200, b"<html>"), "not what the export API says"),
         (Reply(200, {"success": True, "data": {}}), "not what the export API says"),
         (Reply(200, {"success": False, "message": "no"}), "could not do it"),
+        (Reply(404, b"<html>Not Found</html>"), "does not answer as it should"),
         (Reply(302, headers={"Location": "https://evil.example/"}), "302"),
     ],
 )

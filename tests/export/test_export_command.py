@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import sys
 from pathlib import Path
 
@@ -152,6 +153,41 @@ def test_killed_in_the_middle_it_goes_on_with_the_same_export(api, tmp_path):
     assert rows(path) == expected(api, "order")
     assert len(requests(api, "POST", "/v3/export")) == 1
     assert int(downloads(api)[-1].headers["Range"][6:-1]) > 600
+
+
+def test_a_disk_that_takes_no_more_is_told_and_the_part_kept(api, tmp_path):
+    limited = 'ulimit -f 8; exec "$@"'  # of 1024 bytes each; the file has more
+    command = (*EXPORT, "--table", "order", "-o", tmp_path / "out")
+    env = {"SM_APIKEY": KEY, "EDS_API_URL": api.url}
+    env["PYTHONDONTWRITEBYTECODE"] = "1"  # else Python's own files are cut as well
+
+    ended = asyncio.run(run(tmp_path, "bash", "-c", limited, "-", *command, env=env))
+
+    assert ended.code == 1
+    assert f"error: cannot write {tmp_path / 'out'}: File too large" in ended.err
+    assert "the same command goes on where it stopped" in ended.err
+    assert exporting(api, tmp_path, "--table", "order").code == 0
+    assert downloads(api)[-1].headers["Range"] == "bytes=8192-"
+
+
+def test_interrupted_it_stops_at_once_and_can_go_on(api, tmp_path):
+    api.faults.pause, api.faults.chunk = 0.2, 100
+    command = (*EXPORT, "--all", "--bulk", "-o", tmp_path / "out")
+    env = {"SM_APIKEY": KEY, "EDS_API_URL": api.url}
+
+    async def scenario():
+        with process(tmp_path, *command, env=env) as first:
+            await until(lambda: downloads(api), 20, first.tail)
+            first.send(signal.SIGINT)
+            return await first.ended(5), first.err
+
+    code, said = asyncio.run(scenario())
+    api.faults.pause, api.faults.chunk = 0, 100_000
+
+    assert code == 1
+    assert "Traceback" not in said
+    assert exporting(api, tmp_path, "--all", "--bulk").code == 0
+    assert len(requests(api, "POST", "/v3/export/bulk")) == 1
 
 
 def test_on_a_terminal_it_asks_for_the_key_unseen_and_shows_bars(api, tmp_path):

@@ -9,6 +9,7 @@ from export.harness import (
     downloads,
     expected,
     export_from,
+    log_of,
     requests,
     rows,
     serving,
@@ -49,15 +50,29 @@ def test_what_is_complete_is_not_fetched_again(api, tmp_path):
     assert len([a for a in downloads(api) if "-order-" in a.path]) == 1
 
 
-def test_another_request_begins_anew(api, tmp_path):
+def test_another_request_begins_anew_and_says_so(api, tmp_path, caplog):
     api.faults.not_yet = 5
     with pytest.raises(EdsError):
         export_from(api, tmp_path / "out", "label", wait=1)
     api.faults.not_yet = 0
 
-    (path,) = export_from(api, tmp_path / "out", "order").paths
+    with log_of(caplog):
+        (path,) = export_from(api, tmp_path / "out", "order").paths
 
     assert rows(path) == expected(api, "order")
+    assert "an unfinished export of label is dropped" in caplog.text
+
+
+def test_a_job_that_the_service_has_forgotten_is_told(api, tmp_path):
+    api.faults.not_yet = 9
+    with pytest.raises(EdsError):
+        export_from(api, tmp_path / "out", "label", bulk=True, wait=1)
+    api.faults.replies.append(Reply(404, {"success": False, "message": "gone"}))
+
+    with pytest.raises(EdsError, match=r"job-1: 404, gone") as caught:
+        export_from(api, tmp_path / "out", "label", bulk=True)
+
+    assert "--fresh" in caught.value.advice
 
 
 def test_fresh_begins_anew(api, tmp_path):

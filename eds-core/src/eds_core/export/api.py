@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from threading import Event
 from typing import NoReturn, TypeVar
 from urllib.parse import quote
@@ -123,7 +124,13 @@ class ExportApi:
 
     def bulk(self, job: str) -> BulkState:
         path = f"/v3/export/bulk/{quote(job, safe='')}"
-        return self._data(path, self._ask("GET", path, None), BulkState)
+        answer = self._ask("GET", path, None)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise EdsError(
+                f"the service does not know this export: {self._told(path, answer)}",
+                advice="--fresh begins a new export",
+            )
+        return self._data(path, answer, BulkState)
 
     def _ask(self, method: str, path: str, body: Mapping[str, object] | None) -> Answer:
         def once() -> Answer:
@@ -137,7 +144,7 @@ class ExportApi:
         return persist(once, Patience(f"{method} {path}", _PATIENCE, self._stop))
 
     def _check_start(self, path: str, answer: Answer, tables: Sequence[str]) -> None:
-        if answer.status in (400, 404, 422):
+        if answer.status in (400, 422):
             self._refuse_tables(path, answer, tables)
 
     def _refuse_tables(
@@ -159,7 +166,8 @@ class ExportApi:
             )
         if answer.status not in _FINE:
             raise EdsError(
-                f"the API does not answer as it should: {self._told(path, answer)}"
+                f"the API does not answer as it should: {self._told(path, answer)}",
+                advice=f"is {self._url} the address of the API?",
             )
         try:
             reply = msgspec.json.decode(answer.body, type=_Reply)

@@ -94,6 +94,9 @@ def _left_over(options: ExportOptions, folder: Folder) -> Unfinished | None:
 
 
 def _begin(options: ExportOptions, api: ExportApi, folder: Folder) -> Unfinished:
+    if (dropped := folder.unfinished()) is not None:
+        tables = ", ".join(dropped.tables) or "all tables"
+        _log.info("an unfinished export of %s is dropped; its files stay", tables)
     folder.forget()
     began = datetime.now(UTC)
     if options.bulk:
