@@ -15,6 +15,8 @@ from eds_core.errors import ConfigError, EdsError
 
 _COMMANDS = {
     "server": "eds_core.cli.server",
+    "tables": "eds_core.cli.tables",
+    "export": "eds_core.cli.export",
     "demo": "eds_core.cli.demo",
     "drivers": "eds_core.cli.drivers",
     "quarantine": "eds_core.cli.quarantine",
