@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from .errors import DecodeError
+from .errors import DecodeError, TransientError
 from .event import ChangeEvent
 from .schema import Column, ColumnType, TableSchema, check_name, widened
 from .values import parse_json
@@ -65,7 +65,8 @@ class _Reply(msgspec.Struct):
 def parse_reply(data: bytes, table: str) -> TableSchema | None:
     """Read the look-up's answer; None when it knows no such version.
 
-    Raises DecodeError when the answer is not one, or holds names that EDS refuses.
+    Raises TransientError when the answer is none, DecodeError when it holds names
+    that EDS refuses.
     """
     try:
         reply = msgspec.json.decode(data, type=_Reply)
@@ -73,7 +74,7 @@ def parse_reply(data: bytes, table: str) -> TableSchema | None:
             return None
         model = msgspec.json.decode(reply.data, type=_Model)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError(f"the schema look-up of {table} failed: {error}") from error
+        raise TransientError(f"the answer is none: {error}") from error
     return _schema(model, table)
 
 
