@@ -26,6 +26,8 @@ log = logging.getLogger("eds.writer")
 
 T = TypeVar("T", Row, VersionedKey)
 
+_MODELS = 64  # of one table that are remembered to fit
+
 
 @dataclass(slots=True)
 class Written:
@@ -59,7 +61,9 @@ class Writer:
     def __init__(self, destination: Destination) -> None:
         self.freshness = Freshness()
         self._destination = destination
-        self._prepared: dict[str, TableSchema] = {}
+        # By table: the models that fit it. Several, as events of two come mixed
+        # while the shop's service is being brought up to date.
+        self._prepared: dict[str, set[TableSchema]] = {}
         self._alike: dict[str, int] = {}  # rejections in a row, by table
 
     def forget(self) -> None:
@@ -105,7 +109,7 @@ class Writer:
         """Migrate what is not known to fit, outside of the transaction."""
         for name, runs in batch.runs.items():
             for run in runs:
-                if self._prepared.get(name) is not run.table:
+                if run.table not in self._prepared.get(name, ()):
                     self._migrate(run.table)
 
     def _migrate(self, table: TableSchema) -> None:
@@ -116,7 +120,10 @@ class Writer:
             raise _TableFailedError(table.name, reason) from error
         if change is not None:
             log.info("%s", change)
-        self._prepared[table.name] = table
+        known = self._prepared.setdefault(table.name, set())
+        if len(known) == _MODELS:
+            known.clear()
+        known.add(table)
 
     def _commit(self, work: Work, batch: Batch, careful: set[str]) -> Written:
         started = time.perf_counter()

@@ -1,0 +1,65 @@
+"""What the writer asks of a destination, and how often."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from eds_core.event import ChangeEvent, Message, Operation, Version
+from eds_core.ledger import Checkpoint, Move
+from eds_core.schema import ColumnType, TableSchema
+from eds_core.work import Work
+from eds_core.writer import Writer
+
+
+@pytest.fixture
+def looked(shop, monkeypatch) -> list[str]:
+    """The tables that were looked at, in turn."""
+    found: list[str] = []
+    look = shop.driver.look
+    monkeypatch.setattr(
+        shop.driver, "look", lambda table: (found.append(table), look(table))[1]
+    )
+    return found
+
+
+@pytest.fixture
+def moves(shop) -> Iterator[dict[str, Move]]:
+    """Steps of the checkpoint, one behind the other."""
+    shop.ledger.establish(Checkpoint("shop", 0, 0, "a", "s", "p"))
+    shop.ledger.claim("shop", "me", "server")
+    return ({"shop": Move("shop", 1, n, n + 1, 0)} for n in range(9))
+
+
+def insert(number: int, model: TableSchema) -> tuple[ChangeEvent, TableSchema]:
+    message = Message("dbchange.order.INSERT.shop.N.PUBLIC.1.e", b"", number, 1)
+    row = {"id": str(number), **dict.fromkeys(model.types.keys() - {"id"}, number)}
+    event = ChangeEvent(
+        f"e{number}",
+        "order",
+        Operation.INSERT,
+        [str(number)],
+        Version(number),
+        model.model_version,
+        json.dumps(row).encode(),
+        message,
+    )
+    return event, model
+
+
+def test_models_that_come_mixed_are_compared_with_the_table_once_each(
+    shop, table_of, looked, moves
+):
+    """As while the shop's service is brought up to date, machine by machine."""
+    old = table_of("order", total=ColumnType.INTEGER)
+    new = table_of("order", total=ColumnType.INTEGER, points=ColumnType.INTEGER)
+    writer = Writer(shop)
+    for first in (1, 101):
+        changes = [insert(n, new if n % 2 else old) for n in range(first, first + 100)]
+        writer.write(Work(changes, next(moves)))
+
+    assert shop.value('SELECT count(*) FROM "order"') == 200
+    assert shop.value('SELECT sum(points) FROM "order"') == sum(range(1, 201, 2))
+    assert len(looked) < 20
