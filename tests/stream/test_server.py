@@ -1,0 +1,67 @@
+"""What the server says of its credentials while it runs."""
+
+import asyncio
+import logging
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+
+from eds_core import server as module
+from eds_core.server import Exit, Server, ServerOptions
+from stream.harness import A, B, in_sandbox, soon
+
+
+@pytest.fixture(autouse=True)
+def looking(monkeypatch, caplog):
+    """Every moment instead of twice a day."""
+    monkeypatch.setattr(module, "_LOOK_AGAIN", 0.05)
+    caplog.set_level(logging.WARNING, "eds")
+
+
+@asynccontextmanager
+async def running(sandbox, url, credentials):
+    ready = asyncio.Event()
+    options = ServerOptions(credentials, (url,), (sandbox.url,))
+    server = Server(options, (), ready.set, signals=False)
+    serving = asyncio.create_task(server.run())
+    await asyncio.wait_for(ready.wait(), 10)
+    yield
+    server.stop()
+    assert await serving is Exit.OK
+
+
+def test_credentials_that_come_to_their_end_are_warned_of_again(
+    tmp_path, caplog, sqlite_url
+):
+    async def scenario(sandbox):
+        mine = sandbox.issue()
+        async with running(sandbox, sqlite_url, mine):
+            assert "expires at" not in caplog.text
+            soon_over = sandbox.issue(expires=int(time.time()) + 3600)
+            mine.write_text(soon_over.read_text())
+            await soon(lambda: "expires at" in caplog.text)
+
+    in_sandbox(tmp_path, scenario)
+
+
+def test_credentials_that_name_other_companies_by_now_are_told(
+    tmp_path, caplog, sqlite_url
+):
+    async def scenario(sandbox):
+        mine = sandbox.issue([A])
+        async with running(sandbox, sqlite_url, mine):
+            mine.write_text(sandbox.issue([A, B]).read_text())
+            await soon(lambda: "restart EDS" in caplog.text)
+
+    in_sandbox(tmp_path, scenario)
+
+
+def test_credentials_that_are_gone_are_told(tmp_path, caplog, sqlite_url):
+    async def scenario(sandbox):
+        mine = sandbox.issue()
+        async with running(sandbox, sqlite_url, mine):
+            mine.unlink()
+            await soon(lambda: "cannot read the credentials" in caplog.text)
+
+    in_sandbox(tmp_path, scenario)
