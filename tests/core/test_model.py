@@ -238,6 +238,13 @@ def test_a_composite_key_is_found_by_its_values():
     assert schema.key == ("b", "a")
 
 
+def test_a_key_is_text_whatever_its_first_value_looks_like():
+    schema = infer(None, event('{"id": 7}', "7"))
+
+    assert schema.types == {"id": ColumnType.TEXT}
+    assert infer(schema, event('{"id": 8}', "8")) is schema
+
+
 @pytest.mark.parametrize("row", ['{"a": "x", "b": "x"}', '{"a": "y"}', "{}"])
 def test_a_key_that_cannot_be_told_is_refused(row):
     with pytest.raises(DecodeError, match="cannot be told") as caught:

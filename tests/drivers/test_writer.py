@@ -63,3 +63,14 @@ def test_models_that_come_mixed_are_compared_with_the_table_once_each(
     assert shop.value('SELECT count(*) FROM "order"') == 200
     assert shop.value('SELECT sum(points) FROM "order"') == sum(range(1, 201, 2))
     assert len(looked) < 20
+
+
+def test_what_mends_a_parked_table_can_be_pasted(shop, table_of, moves):
+    table = table_of("order", total=ColumnType.INTEGER)
+    shop.run('CREATE TABLE "order" (id VARCHAR(9), other INT)')
+    Writer(shop).write(Work([insert(1, table)], next(moves)))
+
+    (parked,) = shop.ledger.parked()
+    assert parked.sequence == 1
+    assert "CREATE UNIQUE INDEX" in parked.advice
+    assert parked.advice.endswith("then `eds resume order URL`")

@@ -107,8 +107,8 @@ def infer(known: TableSchema | None, event: ChangeEvent) -> TableSchema:
         **{n: widened(old[n], kind) if n in old else kind for n, kind in found.items()},
     }
     key = known.key if known else _key(event, row)
-    for name in key:
-        joined.setdefault(name, ColumnType.TEXT)
+    # Keys are text on the wire; and no database likes to widen one later.
+    joined |= dict.fromkeys(key, ColumnType.TEXT)
     if known is not None and joined == old:
         return known
     if len(joined) > _MOST_INFERRED:

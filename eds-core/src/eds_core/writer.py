@@ -45,6 +45,8 @@ class _TableFailedError(Exception):
         super().__init__(str(error))
         self.table = table
         self.error = error
+        if isinstance(error, TableError):
+            error.advice = _with_resume(error.advice, table)
 
 
 class _BadEventsError(Exception):
@@ -95,13 +97,8 @@ class Writer:
                     self._prepared.pop(failed.table, None)
 
     def _park(self, work: Work, failed: _TableFailedError) -> Work:
-        log.error(
-            "table %s is parked, the others go on: %s. %s Then: eds resume %s",
-            failed.table,
-            failed.error,
-            failed.error.advice,
-            failed.table,
-        )
+        told = "table %s is parked, the others go on: %s. To mend it: %s"
+        log.error(told, failed.table, failed.error, failed.error.advice)
         self._alike.pop(failed.table, None)
         return work.without_table(failed.table, failed.error)
 
@@ -230,6 +227,13 @@ class Writer:
             with self._destination.transaction():
                 self._destination.ledger.report(statuses)
             self.freshness.committed()
+
+
+def _with_resume(advice: str, table: str) -> str:
+    """Name the command that goes on with *table*, ready to be pasted."""
+    if "eds resume" not in advice:
+        advice = f"{advice or 'see to the table'}; then `eds resume TABLE`"
+    return advice.replace("eds resume TABLE", f"eds resume {table} URL")
 
 
 def _with_column(
