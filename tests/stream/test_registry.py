@@ -199,6 +199,23 @@ def test_an_answer_that_is_none_counts_as_none(tmp_path, answer):
     scenario_with(tmp_path, scenario)
 
 
+class Broken:
+    """A source of schemas that has a fault of its own."""
+
+    async def fetch(self, table, version):
+        raise RuntimeError(f"no {table} {version}")
+
+
+def test_a_fault_of_the_look_up_does_not_hold_a_table_for_ever(caplog):
+    async def scenario():
+        registry = Registry(Broken(), lambda: None)
+        assert (await found(registry, event())).inferred
+
+    asyncio.run(scenario())
+
+    assert "RuntimeError" in caplog.text
+
+
 def test_a_slow_answer_is_waited_for(tmp_path):
     async def scenario(sandbox, registry):
         sandbox.responder.behave(delay=0.2)

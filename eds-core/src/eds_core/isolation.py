@@ -59,7 +59,9 @@ class Isolation(Generic[T]):
             self._write([item])
         except RejectedError as error:
             if not self._written_mended(item):
-                self.rejected.append((item, error))
+                # Its traceback holds every value of the row, and thousands may come.
+                error.__context__ = None
+                self.rejected.append((item, error.with_traceback(None)))
 
     def _written_mended(self, item: T) -> bool:
         mended = self.mend(item)

@@ -121,6 +121,8 @@ class Registry:
             entry.error = None
         except DecodeError as error:
             entry.error = error
+        except Exception as error:  # noqa: BLE001 - else the table waits for ever, in silence
+            log.error("the look-up of %s has failed: %r", table, error)  # noqa: TRY400 - a sentence; it is tried again
         entry.task = None
         if found is not None and found != entry.schema:
             entry.schema = self._known(found)
