@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from eds_core import server as module
+from eds_core.sandbox import issue_credentials
 from eds_core.server import Exit, Server, ServerOptions
 from stream.harness import A, B, in_sandbox, soon
 
@@ -53,6 +54,19 @@ def test_credentials_that_name_other_companies_by_now_are_told(
         async with running(sandbox, sqlite_url, mine):
             mine.write_text(sandbox.issue([A, B]).read_text())
             await soon(lambda: "restart EDS" in caplog.text)
+
+    in_sandbox(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("name", ["Joe's Shop", "joe.shop", "*", ">", ""])
+def test_credentials_may_have_any_name(tmp_path, sqlite_url, name):
+    """It is part of the name that a consumer of the old server would have."""
+
+    async def scenario(sandbox):
+        mine = tmp_path / "named.creds"
+        mine.write_text(issue_credentials(sandbox.server.keys, [A], name=name))
+        async with running(sandbox, sqlite_url, mine):
+            pass
 
     in_sandbox(tmp_path, scenario)
 

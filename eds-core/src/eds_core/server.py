@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import re
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ log = logging.getLogger("eds")
 
 DEFAULT_SERVER = "nats://connect.nats.shopmonkey.pub"
 
+# No consumer has another name; and a subject that holds one must not break.
+_CONSUMER = re.compile(r"[^\s.*>/\\]{1,255}")
 _LOOK_AGAIN = 12 * 3600.0  # seconds between two looks at the credentials file
 
 
@@ -174,7 +177,8 @@ class Server:
 
         def durables(company: str) -> tuple[str, ...]:
             """The names that earlier servers gave their consumers."""
-            return f"{prefix}eds-server-{company}", f"eds-{credentials.name}"
+            names = f"{prefix}eds-server-{company}", f"eds-{credentials.name}"
+            return tuple(name for name in names if _CONSUMER.fullmatch(name))
 
         return Identity(
             owner=this_process(),
