@@ -58,6 +58,14 @@ def test_help_names_every_command():
         assert command in result.output
 
 
+def test_the_guides_program_lists_the_servers_options():
+    result = CliRunner().invoke(main, ["--help"], prog_name="eds-server")
+
+    assert result.exit_code == 0
+    assert "--creds" in result.output
+    assert "eds --help" in result.output
+
+
 def test_drivers_lists_scheme_title_and_example():
     result = run("drivers")
 

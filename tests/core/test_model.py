@@ -113,6 +113,13 @@ def test_a_private_column_may_have_any_name():
     assert list(parsed(ID, field('a"b', private=True)).types) == ["id"]
 
 
+def test_a_flag_may_be_null():
+    flags = dict.fromkeys(("primary_key", "timestampz", "list", "enum"))
+    found = parsed(ID, field("a", private=None, **flags), field("b", private=True))
+
+    assert found.types == {"id": ColumnType.TEXT, "a": ColumnType.TEXT}
+
+
 def test_a_version_that_is_not_known_is_none():
     assert parse_reply(b'{"success": false, "message": "no"}', "t") is None
     assert parse_reply(b"{}", "t") is None

@@ -31,11 +31,12 @@ _TYPES: Mapping[str, ColumnType] = {
 class _Field(msgspec.Struct):
     name: str
     type: str
-    primary_key: bool = False
-    timestampz: bool = False
-    private: bool = False
-    list: bool = False
-    enum: bool = False
+    # None as well: an answer that is refused for its form would be guessed instead.
+    primary_key: bool | None = None
+    timestampz: bool | None = None
+    private: bool | None = None
+    list: bool | None = None
+    enum: bool | None = None
 
     @property
     def column(self) -> Column:
