@@ -118,7 +118,7 @@ def test_a_mended_row_is_written_instead():
     )
 
     assert table.rows["0002"].after == b"good"
-    assert isolation.mended == 1
+    assert len(isolation.mended) == 1
     assert isolation.rejected == []
 
 

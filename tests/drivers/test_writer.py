@@ -33,9 +33,12 @@ def moves(shop) -> Iterator[dict[str, Move]]:
     return ({"shop": Move("shop", 1, n, n + 1, 0)} for n in range(9))
 
 
-def insert(number: int, model: TableSchema) -> tuple[ChangeEvent, TableSchema]:
+def insert(
+    number: int, model: TableSchema, **values: object
+) -> tuple[ChangeEvent, TableSchema]:
     message = Message("dbchange.order.INSERT.shop.N.PUBLIC.1.e", b"", number, 1)
     row = {"id": str(number), **dict.fromkeys(model.types.keys() - {"id"}, number)}
+    row |= values
     event = ChangeEvent(
         f"e{number}",
         "order",
@@ -74,3 +77,26 @@ def test_what_mends_a_parked_table_can_be_pasted(shop, table_of, moves):
     assert parked.sequence == 1
     assert "CREATE UNIQUE INDEX" in parked.advice
     assert parked.advice.endswith("then `eds resume order URL`")
+
+
+def test_a_row_that_is_rejected_all_the_same_is_not_told_as_mended(
+    shop, table_of, moves, caplog
+):
+    table = table_of("order", total=ColumnType.INTEGER)
+    bad = insert(1, table, total="many", secret="of the shop's own")
+    Writer(shop).write(Work([bad, insert(2, table, secret=5)], next(moves)))
+
+    assert [entry.id for entry in shop.ledger.quarantined()] == ["1"]
+    assert "left out" not in caplog.text
+
+
+def test_a_row_that_was_mended_is_told_once(postgresql, table_of, caplog):
+    shop, table = postgresql, table_of("order", total=ColumnType.INTEGER)
+    shop.ledger.establish(Checkpoint("shop", 0, 0, "a", "s", "p"))
+    shop.ledger.claim("shop", "me", "server")
+    odd = insert(1, table, total=1.0)
+    bad = insert(2, table, total="many")
+    Writer(shop).write(Work([odd, bad], {"shop": Move("shop", 1, 0, 1, 0)}))
+
+    assert shop.rows("order", "id", "total") == [("1", 1)]
+    assert caplog.text.count("written as a plain integer") == 1

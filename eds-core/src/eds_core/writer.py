@@ -184,8 +184,9 @@ class Writer:
             lambda some: verb(run.table, some), self._destination.savepoint, mend
         )
         isolation.run(items, lambda item: run.event(item.key).message.sequence)
-        if isolation.mended:
-            log.warning("%s: %d values replaced", run.table.name, isolation.mended)
+        if not isolation.rejected:  # else all of it comes again, without those
+            for item in isolation.mended:
+                _tell_mended(run.table, item)
         for item, error in isolation.rejected:
             named = _with_column(run.table, item, error)
             bad[run.event(item.key).message.sequence] = named
@@ -263,9 +264,12 @@ def _as_it_is(_item: VersionedKey) -> None:
 def _mender(run: Run) -> Callable[[Row], Row | None]:
     def mend(row: Row) -> Row | None:
         mended = repair(row, run.table)
-        if mended is None:
-            return None
-        log.warning("%s %s: %s", run.table.name, list(row.key), "; ".join(mended[1]))
-        return mended[0]
+        return None if mended is None else mended[0]
 
     return mend
+
+
+def _tell_mended(table: TableSchema, item: Row | VersionedKey) -> None:
+    """A value was replaced: never in silence."""
+    if isinstance(item, Row) and (mended := repair(item, table)) is not None:
+        log.warning("%s %s: %s", table.name, list(item.key), "; ".join(mended[1]))
