@@ -185,6 +185,8 @@ def test_entries_are_found_marked_and_dropped(shop):
     assert ledger.set_quarantine_state(every[:3], "retry") == 3
     assert [e.id for e in ledger.quarantined(state="retry")] == ["0", "1", "2"]
     assert len(ledger.quarantined(ids=every[100:])) == 1100
+    assert len(ledger.quarantined(most=7)) == 7
+    assert [e.id for e in ledger.quarantined(state="retry", most=2)] == ["0", "1"]
     assert ledger.quarantined(ids=[]) == []
     assert ledger.drop_quarantined(every) == 1200
     assert ledger.drop_quarantined(every) == 0
@@ -195,6 +197,15 @@ def test_what_no_text_column_takes_does_not_stop_the_quarantine(shop):
 
     (found,) = shop.ledger.quarantined()
     assert found.reason == "NUL \\u0000 and \\ud800 and 😀"
+
+
+def test_entries_are_read_in_parts_in_stream_order(shop):
+    ledger = shop.ledger
+    ledger.quarantine([entry(str(n), message=message(n)) for n in (7, 30, 200, 1000)])
+
+    assert [e.id for e in ledger.quarantined(most=2)] == ["7", "30"]
+    assert [e.id for e in ledger.quarantined(after=30, most=2)] == ["200", "1000"]
+    assert ledger.quarantined(after=1000, most=2) == []
 
 
 def test_an_empty_and_a_large_payload(shop):

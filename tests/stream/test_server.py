@@ -1,4 +1,4 @@
-"""What the server says of its credentials while it runs."""
+"""The server in this process: what it does besides streaming."""
 
 import asyncio
 import logging
@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from eds_core import pipeline
 from eds_core import server as module
+from eds_core.destination import open_destination
 from eds_core.sandbox import issue_credentials
 from eds_core.server import Exit, Server, ServerOptions
-from stream.harness import A, B, in_sandbox, soon
+from stream.harness import A, B, in_sandbox, soon, subject
 
 
 @pytest.fixture(autouse=True)
@@ -77,5 +79,30 @@ def test_credentials_that_are_gone_are_told(tmp_path, caplog, sqlite_url):
         async with running(sandbox, sqlite_url, mine):
             mine.unlink()
             await soon(lambda: "cannot read the credentials" in caplog.text)
+
+    in_sandbox(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("count", [4, 5])
+def test_retries_are_read_in_parts_and_all_of_them(
+    tmp_path, sqlite_url, monkeypatch, count
+):
+    """However many there are, they need not fit into memory at once."""
+    monkeypatch.setattr(pipeline, "_RETRIES", 2)
+    monkeypatch.setattr(pipeline, "_CHORES_EVERY", 0.2)
+
+    async def scenario(sandbox):
+        async with running(sandbox, sqlite_url, sandbox.credentials):
+            for _ in range(count):
+                await sandbox.publish_raw(subject(), b"rubbish")
+            user = open_destination(sqlite_url)
+            await soon(lambda: len(user.ledger.quarantined()) == count)
+            before = {e.id: e.at for e in user.ledger.quarantined()}
+            user.ledger.set_quarantine_state(before, "retry")
+            await soon(lambda: not user.ledger.quarantined(state="retry"))
+            after = {e.id: e.at for e in user.ledger.quarantined()}
+            user.close()
+        assert before.keys() == after.keys()
+        assert all(after[id_] > before[id_] for id_ in before)
 
     in_sandbox(tmp_path, scenario)

@@ -109,9 +109,16 @@ class DryLedger(Ledger):
             log.info("dry run: would quarantine %s: %s", entry.id, entry.reason)
 
     def quarantined(
-        self, *, ids: Iterable[str] | None = None, state: str | None = None
+        self,
+        *,
+        ids: Iterable[str] | None = None,
+        state: str | None = None,
+        after: int = 0,
+        most: int | None = None,
     ) -> list[Quarantined]:
-        return [] if state == "retry" else self._real.quarantined(ids=ids, state=state)
+        if state == "retry":
+            return []
+        return self._real.quarantined(ids=ids, state=state, after=after, most=most)
 
     def set_quarantine_state(self, ids: Iterable[str], state: str) -> int:
         del ids, state
