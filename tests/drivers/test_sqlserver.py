@@ -6,9 +6,9 @@ import json
 from decimal import Decimal
 
 import pytest
+from drivers.test_any_order import TABLE, check, histories
 from hypothesis import HealthCheck, Phase, given, settings
 
-from drivers.test_any_order import TABLE, check, histories
 from eds_core.errors import RejectedError, TableError
 from eds_core.event import Version, VersionedKey
 from eds_core.schema import ColumnType
