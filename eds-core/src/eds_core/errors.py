@@ -2,6 +2,7 @@
 
 EdsError
 ├── ConfigError            tell the user what to change, exit 2
+│   └── OtherDriver        let the driver of another scheme speak to that server
 ├── DecodeError            quarantine the message, go on
 └── DestinationError
     ├── TransientError     roll back, wait, the same batch again
@@ -28,6 +29,14 @@ class EdsError(Exception):
 
 class ConfigError(EdsError):
     """The command line, a file or a URL is wrong; nothing was started."""
+
+
+class OtherDriver(ConfigError):  # noqa: N818 - a state of affairs, named as such
+    """The server is not of this driver's kind; *url* selects the driver that is."""
+
+    def __init__(self, message: str, *, url: str) -> None:
+        super().__init__(message, advice="let the URL's scheme name that database")
+        self.url = url
 
 
 class DecodeError(EdsError):
