@@ -6,6 +6,7 @@ EdsError
 ├── DecodeError            quarantine the message, go on
 └── DestinationError
     ├── TransientError     roll back, wait, the same batch again
+    │   └── ConflictError  roll back, the same transaction again, soon
     ├── RejectedError      one row is at fault: isolate and quarantine it
     ├── TableError         one table is at fault: park it, the others go on
     ├── TakenOver          another EDS owns this company now: give it up
@@ -49,6 +50,13 @@ class DestinationError(EdsError):
 
 class TransientError(DestinationError):
     """The destination may do it later: the connection, a lock, a full disk."""
+
+
+class ConflictError(TransientError):
+    """Another transaction was in the way; nothing of this one was done.
+
+    The connection is sound, and ours still is the company.
+    """
 
 
 class RejectedError(DestinationError):
