@@ -49,6 +49,19 @@ def own_postgres(postgres: servers.PostgresServer) -> servers.OwnPostgres:
     return postgres
 
 
+@pytest.fixture(scope="session")
+def cockroach(request: pytest.FixtureRequest) -> Iterator[servers.CockroachServer]:
+    """The CockroachDB that is given, else its stand-in on PostgreSQL."""
+    with servers.cockroach(lambda: request.getfixturevalue("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def cockroach_url(cockroach: servers.CockroachServer) -> str:
+    """The URL of an empty CockroachDB database."""
+    return cockroach.new_database()
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """The URL of a SQLite file that does not exist yet."""

@@ -1,5 +1,6 @@
 """Real database servers for tests: our own, thrown away, or ones that are given."""
 
+from .cockroach import CockroachServer, cockroach
 from .host import free_port, unprivileged_user
 from .postgres import (
     GIVEN_POSTGRES,
@@ -16,8 +17,10 @@ __all__ = [
     "GIVEN_POSTGRES",
     "NO_POSTGRES",
     "PASSWORD",
+    "CockroachServer",
     "OwnPostgres",
     "PostgresServer",
+    "cockroach",
     "free_port",
     "new_home",
     "postgres",
