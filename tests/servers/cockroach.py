@@ -252,6 +252,8 @@ class _Relay:
         with suppress(OSError, EOFError), self._client:
             start = self._startup()
             with socket.create_connection(self._backend) as server:
+                for end in (self._client, server):  # many small messages
+                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 answers = threading.Thread(target=self._answers, args=[server])
                 answers.start()
                 try:
