@@ -247,6 +247,7 @@ class _Relay:
         self._faults = faults
         self._state = b"I"  # of the transaction, as PostgreSQL says it
         self._greeted = False
+        self._unsaid = 0  # successes that the client shall not hear of
 
     def run(self) -> None:
         with suppress(OSError, EOFError), self._client:
@@ -283,6 +284,9 @@ class _Relay:
                 if kind == b"Z":
                     self._state = body
                     self._greet()
+                if kind == b"C" and self._unsaid:
+                    self._unsaid -= 1
+                    continue
                 self._client.sendall(_message(kind, body))
         _shut(self._client)
 
@@ -312,6 +316,7 @@ class _Relay:
             self._faults.refused.append(statement)
             fault = _refusal(*refusal)
         if fault is not None:
+            self._unsaid += fault.count(";")
             return _with_parameters_of(statement, fault)
         return _SHIMMED.sub(
             lambda found: f"crdb_shim.{found[1] or found[2]}", statement
