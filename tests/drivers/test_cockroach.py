@@ -98,7 +98,7 @@ def test_postgresqls_driver_alone_does_not_write_to_it(postgresql_url):
     with pytest.raises(OtherDriver, match="CockroachDB") as caught:
         PostgresDriver(postgresql_url).open()
 
-    assert caught.value.url.startswith("cockroachdb://")
+    assert caught.value.url.startswith("cockroachdb+postgresql://")
 
 
 def test_cockroachdb_is_not_looked_for_in_postgresql(postgres_url):
@@ -112,6 +112,10 @@ def test_cockroachdb_is_not_looked_for_in_postgresql(postgres_url):
 def test_the_port_is_cockroachdbs_own():
     assert parse("cockroachdb://root@localhost/test")["port"] == "26257"
     assert parse("cockroach://root@localhost:7/test")["port"] == "7"
+
+
+def test_what_was_found_behind_postgresqls_port_is_looked_for_there():
+    assert "port" not in parse("cockroachdb+postgresql://root@localhost/test")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from eds_driver_postgres.connecting import crdb_version, parse_as
 Connection = CrdbConnection[Any]
 
 _SCHEME = re.compile(r"^(cockroach(db)?|postgres(ql)?)(\+\w+)?://", re.IGNORECASE)
-_PORT = "26257"  # libpq would say 5432
+#: Found behind a postgresql:// URL, and so at libpq's own default port.
+_HANDED_OVER = re.compile(r"^\w+\+postgresql://", re.IGNORECASE)
+_PORT = "26257"
 
 #: The statements of this driver are known to this version, and not before it.
 _OLDEST = (22, 2)
@@ -35,7 +37,8 @@ def parse(url: str) -> dict[str, Any]:
     given = parse_as(
         "CockroachDB", "cockroachdb://user:password@host:26257/database", url, _SCHEME
     )
-    return {"port": _PORT, **given}
+    default = {} if _HANDED_OVER.match(url) else {"port": _PORT}
+    return {**default, **given}
 
 
 def connect(parameters: Mapping[str, Any], *, read_only: bool) -> Connection:
@@ -49,7 +52,10 @@ def connect(parameters: Mapping[str, Any], *, read_only: bool) -> Connection:
     )
     try:
         _check_version(connection)
-        settings = {**SETTINGS, "default_transaction_read_only": str(read_only)}
+        settings = {
+            **SETTINGS,
+            "default_transaction_read_only": "on" if read_only else "off",
+        }
         connection.execute(_set_all(settings))
         connection.autocommit = False
     except BaseException:

@@ -35,7 +35,7 @@ def upsert(target: Target, table: str, tombstones: str, quote: Quote) -> str:
         f"SELECT {values}, {_VERSION} "
         "FROM jsonb_array_elements(%s::jsonb) AS r(e) "
         f"WHERE NOT EXISTS (SELECT 1 FROM {tombstones} AS d "
-        f"WHERE d.table_name = %s AND d.key = r.e ->> 0 AND d.version > {_VERSION}) "
+        f"WHERE d.table_name = %s AND d.key = (r.e ->> 0) AND d.version > {_VERSION}) "
         f"ON CONFLICT ({', '.join(map(quote, target.table.key))}) DO UPDATE "
         f"SET {sets} "
         f"WHERE t.{version} IS NULL OR t.{version} <= excluded.{version}"
@@ -46,7 +46,7 @@ def bury(tombstones: str) -> str:
     """Take the table's name, and an array of ``[key, version, ...]``."""
     return (
         f"INSERT INTO {tombstones} AS t (table_name, key, version) "  # noqa: S608 - identifiers only, quoted
-        f"SELECT %s::text, r.e ->> 0, {_VERSION} "
+        f"SELECT %s::text, (r.e ->> 0), {_VERSION} "
         "FROM jsonb_array_elements(%s::jsonb) AS r(e) "
         "ON CONFLICT (table_name, key) DO UPDATE SET version = excluded.version "
         "WHERE t.version < excluded.version"

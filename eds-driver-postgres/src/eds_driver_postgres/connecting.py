@@ -15,6 +15,8 @@ from eds_core.urls import redact
 
 Connection = psycopg.Connection[Any]
 
+#: Selects the driver for CockroachDB; the rest of the URL means what it meant here.
+_OVER = "cockroachdb+postgresql://"
 _SCHEME = re.compile(r"^postgres(ql)?(\+\w+)?://", re.IGNORECASE)
 
 #: libpq's parameters where the URL does not say otherwise. A peer that is gone
@@ -132,7 +134,7 @@ def _check_kind(connection: Connection, url: str) -> None:
     if crdb_version(connection):
         raise OtherDriver(
             f"the server of {redact(url)} is CockroachDB",
-            url=_SCHEME.sub("cockroachdb://", url, count=1),
+            url=_SCHEME.sub(_OVER, url, count=1),
         )
 
 
