@@ -58,11 +58,24 @@ def sqlserver() -> Iterator[servers.SqlServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def cockroach(request: pytest.FixtureRequest) -> Iterator[servers.CockroachServer]:
+    """The CockroachDB that is given, else its stand-in on PostgreSQL."""
+    with servers.cockroach(lambda: request.getfixturevalue("postgres")) as server:
+        yield server
+
+
 @pytest.fixture
 def sqlserver_url(sqlserver: servers.SqlServer) -> Iterator[str]:
     """The URL of an empty SQL Server database, which is dropped afterwards."""
     yield sqlserver.new_database()
     sqlserver.drop_databases()
+
+
+@pytest.fixture
+def cockroach_url(cockroach: servers.CockroachServer) -> str:
+    """The URL of an empty CockroachDB database."""
+    return cockroach.new_database()
 
 
 @pytest.fixture

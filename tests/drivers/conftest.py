@@ -1,4 +1,4 @@
-"""One destination per test: SQLite, SQLite by the portable statements, PostgreSQL."""
+"""One destination per test: each driver, and SQLite by the portable statements."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from eds_core.event import Row, Version, VersionedKey
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.sql import SqlDriver
 from eds_core.sqlite import SqliteDriver
+from eds_driver_cockroach import CockroachDriver
 from eds_driver_postgres import PostgresDriver
 from eds_driver_sqlserver import SqlServerDriver
 
@@ -38,7 +39,8 @@ class Shop(Destination):
         return self.delete(table, [VersionedKey(key, as_version(version))])
 
     def run(self, *statements: str) -> None:
-        with self.driver.session.transaction():
+        """Execute what a user does, who may change tables, too."""
+        with self.driver.session.altering():
             for statement in statements:
                 self.driver.session.run(statement)
 
@@ -108,6 +110,7 @@ DRIVERS: dict[str, tuple[type[Driver], str]] = {
     "sqlite": (SqliteDriver, "sqlite_url"),
     "portable": (PortableSqlite, "sqlite_url"),
     "postgres": (PostgresDriver, "postgres_url"),
+    "cockroach": (CockroachDriver, "cockroach_url"),
     "sqlserver": (SqlServerDriver, "sqlserver_url"),
 }
 
@@ -169,6 +172,11 @@ def postgresql(request: pytest.FixtureRequest) -> Iterator[Shop]:
 @pytest.fixture
 def sqlserver_shop(request: pytest.FixtureRequest) -> Iterator[Shop]:
     yield from opened(request, "sqlserver")
+
+
+@pytest.fixture
+def roach(request: pytest.FixtureRequest) -> Iterator[Shop]:
+    yield from opened(request, "cockroach")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Real database servers for tests: our own, thrown away, or ones that are given."""
 
+from .cockroach import CockroachServer, cockroach
 from .host import free_port, unprivileged_user
 from .postgres import (
     GIVEN_POSTGRES,
@@ -19,9 +20,11 @@ __all__ = [
     "NO_POSTGRES",
     "NO_SQLSERVER",
     "PASSWORD",
+    "CockroachServer",
     "OwnPostgres",
     "PostgresServer",
     "SqlServer",
+    "cockroach",
     "free_port",
     "new_home",
     "postgres",

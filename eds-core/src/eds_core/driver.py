@@ -59,7 +59,8 @@ class Driver(ABC):
         """Connect, within 10 seconds. Also after ``close``, to connect again.
 
         Raises ConfigError for what the user must change (password, database,
-        privilege), TransientError when the server cannot be reached now.
+        privilege), TransientError when the server cannot be reached now, and
+        OtherDriver when the server is one that another driver speaks to.
         """
 
     @abstractmethod

@@ -75,7 +75,7 @@ class Pipeline:
         self._intake = Intake(options.watch)
         self._registry = Registry(NatsSchemas(feed), self._intake.arrived.set)
         self._repeats = Repeats(feed, self._intake, self._registry.get)
-        claims = Claims(feed, destination.ledger, options.identity, self._call)
+        claims = Claims(feed, destination, options.identity, self._call)
         self._companies = Companies(feed, self._intake, claims, self._repeats)
         self._positions = claims.positions
         self._stop = asyncio.Event()
