@@ -49,6 +49,21 @@ def own_postgres(postgres: servers.PostgresServer) -> servers.OwnPostgres:
     return postgres
 
 
+@pytest.fixture(scope="session")
+def snowflake() -> Iterator[servers.SnowflakeServer]:
+    """A Snowflake for the whole run; each test has a schema of its own."""
+    with servers.snowflake() as server:
+        if server is None:
+            pytest.skip(servers.NO_SNOWFLAKE)
+        yield server
+
+
+@pytest.fixture
+def snowflake_url(snowflake: servers.SnowflakeServer) -> str:
+    """The URL of an empty schema; what is written goes there at once."""
+    return snowflake.new_schema()
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """The URL of a SQLite file that does not exist yet."""

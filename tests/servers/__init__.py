@@ -11,16 +11,26 @@ from .postgres import (
     postgres,
     postgres_programs,
 )
+from .snowflake import (
+    NO_SNOWFLAKE,
+    OwnSnowflake,
+    SnowflakeServer,
+    snowflake,
+)
 
 __all__ = [
     "GIVEN_POSTGRES",
     "NO_POSTGRES",
+    "NO_SNOWFLAKE",
     "PASSWORD",
     "OwnPostgres",
+    "OwnSnowflake",
     "PostgresServer",
+    "SnowflakeServer",
     "free_port",
     "new_home",
     "postgres",
     "postgres_programs",
+    "snowflake",
     "unprivileged_user",
 ]

@@ -1,0 +1,78 @@
+"""A session with Snowflake, set up as EDS needs it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from snowflake import connector
+from snowflake.connector import SnowflakeConnection
+
+from .address import Address
+from .keys import proof
+
+#: Of every session, whatever the account or the user has by default.
+SETTINGS: Mapping[str, str | int | bool] = {
+    # What is not inside of BEGIN and COMMIT leaves no transaction behind.
+    "AUTOCOMMIT": True,
+    "TRANSACTION_ABORT_ON_ERROR": False,
+    # A statement of a client that is gone ends by itself, and so lets go of locks.
+    "ABORT_DETACHED_QUERY": True,
+    "LOCK_TIMEOUT": 60,
+    "STATEMENT_TIMEOUT_IN_SECONDS": 3600,
+    "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": 600,
+    "CLIENT_SESSION_KEEP_ALIVE": True,
+    "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
+    "ERROR_ON_NONDETERMINISTIC_MERGE": True,
+    "TIMEZONE": "UTC",
+    "TIMESTAMP_INPUT_FORMAT": "AUTO",
+    "DATE_INPUT_FORMAT": "AUTO",
+    "TIME_INPUT_FORMAT": "AUTO",
+}
+#: Tells EDS's statements in the query history; an account may not allow it.
+TAG = "ALTER SESSION SET QUERY_TAG = 'eds'"
+
+_TIMEOUTS: Mapping[str, int] = {
+    "connect_timeout": 10,
+    "login_timeout": 20,
+    "request_timeout": 60,
+    "logout_total_timeout_seconds": 5,
+}
+_TALKATIVE = ("snowflake", "sqlalchemy.engine.Engine")
+
+
+def connect(address: Address) -> SnowflakeConnection:
+    """Log in. Raises ConfigError without a password or key, else the connector's."""
+    quiet()
+    place: dict[str, object] = {"host": address.host} if address.host else {}
+    if address.port:
+        place["port"] = address.port
+    return connector.connect(
+        account=address.account,
+        user=address.user,
+        database=address.database,
+        schema=address.schema,
+        warehouse=address.warehouse or None,
+        role=address.role or None,
+        protocol=address.protocol,
+        application="EDS",
+        paramstyle="qmark",
+        session_parameters=dict(SETTINGS),
+        client_store_temporary_credential=False,
+        enable_server_session_keep_alive_auto_detection=False,
+        auto_cleanup=False,
+        **place,
+        **_TIMEOUTS,
+        **proof(address),
+    )
+
+
+def quiet() -> None:
+    """The connector tells of each request; people want to hear of what fails.
+
+    With ``--verbose`` its warnings are told, and no less: they may name values.
+    """
+    verbose = logging.getLogger("eds").isEnabledFor(logging.DEBUG)
+    for name in _TALKATIVE:
+        level = logging.WARNING if verbose else logging.CRITICAL
+        logging.getLogger(name).setLevel(level)

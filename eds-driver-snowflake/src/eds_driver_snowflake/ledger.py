@@ -1,0 +1,41 @@
+"""The ledger on a database that enforces no key."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from eds_core.ledger import Checkpoint
+from eds_core.sql.books import as_text, now, storable
+from eds_core.sql.ledger import SqlLedger
+
+
+class SnowflakeLedger(SqlLedger):
+    """A company's first position is merged, not inserted.
+
+    Two servers that start at once would both insert one. MERGE takes the table's
+    lock, so that the second one finds the first one's row.
+    """
+
+    def _insert_checkpoint(self, checkpoint: Checkpoint) -> None:
+        row = {
+            "company": checkpoint.company,
+            "seq": checkpoint.sequence,
+            "time": as_text(checkpoint.time),
+            "account": checkpoint.account,
+            "stream": checkpoint.stream,
+            "prefix": checkpoint.prefix,
+            "epoch": checkpoint.epoch,
+            "owner": storable(checkpoint.owner),
+            "role": checkpoint.role,
+            "updated": now(),
+        }
+        place = self._session.quote_table(self._books.checkpoint.name)
+        every = ", ".join(f'"{name}"' for name in row)
+        values = ", ".join(f':{name} AS "{name}"' for name in row)
+        merged = ", ".join(f's."{name}"' for name in row)
+        statement = (
+            f"MERGE INTO {place} t USING (SELECT {values}) s "  # noqa: S608 - identifiers only, quoted
+            'ON t."company" = s."company" WHEN NOT MATCHED THEN '
+            f"INSERT ({every}) VALUES ({merged})"
+        )
+        self._session.execute(text(statement), row)
