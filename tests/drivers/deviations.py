@@ -6,7 +6,10 @@ has to fail there, so that no deviation outlives its reason.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+
+from servers.snowflake import GIVEN_SNOWFLAKE
 
 _NO_UNIQUE = "Snowflake has no unique indexes"
 _NO_KEYS = "Snowflake enforces no key, so none is asked for"
@@ -35,10 +38,21 @@ DEVIATIONS: Mapping[str, Mapping[str, str]] = {
         "test_a_wider_type_keeps_every_value[snowflake-types5-values5-None]": _SCALE,
         f"test_decimals_are_exact[snowflake-{'1234567890' * 3}12345678]": _SCALE,
     },
+    # Faults of the stand-in: a Snowflake account must not fail there.
+    "fakesnow": {
+        "test_json_keeps_numbers_that_no_float_holds[snowflake]": (
+            "DuckDB's PARSE_JSON makes a double of it; Snowflake keeps 38 digits"
+        ),
+        "test_moments_become_text_in_utc[snowflake]": (
+            "fakesnow forgets the format where a time has no zone"
+        ),
+    },
 }
 
 
 def deviation(driver: str, *names: str) -> str | None:
     """Say why the test of these *names* fails on *driver*, or None."""
-    known = DEVIATIONS.get(driver, {})
+    known = dict(DEVIATIONS.get(driver, {}))
+    if driver == "snowflake" and GIVEN_SNOWFLAKE not in os.environ:
+        known |= DEVIATIONS["fakesnow"]
     return next((known[name] for name in names if name in known), None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from itertools import count
@@ -25,15 +26,22 @@ from starlette.routing import Route
 
 Answer = Callable[[Request], Awaitable[Response]]
 
+_REFUSED = re.compile(r"refused_(\d+)", re.IGNORECASE)
 _COMMITS = ("CREATE ", "ALTER TABLE ", "DROP ")
 _FOUR_HOURS = 4 * 60 * 60
 _sessions = count(1)
 
 
 def login(answer: Answer) -> Answer:
-    """With a master token, how long tokens live, and the session's number."""
+    """With a master token, how long tokens live, and the session's number.
+
+    A user called ``refused_390100`` is refused with that number.
+    """
 
     async def more(request: Request) -> Response:
+        asked = json.loads(await _plain(request))["data"]
+        if refused := _REFUSED.fullmatch(asked["LOGIN_NAME"]):
+            return _failure(refused[1], "Incorrect username or password was specified.")
         body = _body(await answer(request))
         if body["success"]:
             body["data"] |= {
@@ -48,10 +56,18 @@ def login(answer: Answer) -> Answer:
 
 
 def query(answer: Answer) -> Answer:
-    """Statements that fakesnow lacks; a PUT with Google's storage described whole."""
+    """Statements that fakesnow lacks; a PUT with Google's storage described whole.
+
+    After ``EXPIRE``, the session's tokens have expired.
+    """
+    expired: set[str] = set()
 
     async def more(request: Request) -> Response:
-        text = await _rewrite(request)
+        token, text = to_token(request), await _rewrite(request)
+        if text == "EXPIRE":
+            expired.add(token)
+        if token in expired:
+            return await renew(request)
         plain = await answer(request)
         body = _body(plain)
         data = body.get("data") or {}
@@ -66,15 +82,28 @@ def query(answer: Answer) -> Answer:
     return more
 
 
+async def renew(_request: Request) -> Response:
+    """No token is ever renewed: the user has to log in again."""
+    return _failure("390114", "Authentication token has expired.")
+
+
+def _failure(code: str, message: str) -> Response:
+    body = {"data": {}, "code": code, "message": message, "success": False}
+    return JSONResponse(body)
+
+
+async def _plain(request: Request) -> bytes:
+    data = await request.body()
+    zipped = request.headers.get("Content-Encoding") == "gzip"
+    return gzip.decompress(data) if zipped else data
+
+
 async def _rewrite(request: Request) -> str:
     """Put in what fakesnow has not: a warehouse, settings of the session.
 
     And what makes or alters something commits first, as it does in Snowflake.
     """
-    data = await request.body()
-    if request.headers.get("Content-Encoding") == "gzip":
-        data = gzip.decompress(data)
-    asked = json.loads(data)
+    asked = json.loads(await _plain(request))
     text = asked["sqlText"].replace("CURRENT_WAREHOUSE()", "'EMULATED'")
     if text.startswith("ALTER SESSION SET"):
         text = "SELECT 'Statement executed successfully.'"

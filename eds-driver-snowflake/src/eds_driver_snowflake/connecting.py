@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
-from snowflake import connector
 from snowflake.connector import SnowflakeConnection
+from snowflake.connector.cursor import SnowflakeCursor
 
 from .address import Address
 from .keys import proof
@@ -29,6 +32,8 @@ SETTINGS: Mapping[str, str | int | bool] = {
     "DATE_INPUT_FORMAT": "AUTO",
     "TIME_INPUT_FORMAT": "AUTO",
 }
+#: Begins a transaction; the only statement that does.
+BEGIN = "BEGIN TRANSACTION"
 #: Tells EDS's statements in the query history; an account may not allow it.
 TAG = "ALTER SESSION SET QUERY_TAG = 'eds'"
 
@@ -41,30 +46,59 @@ _TIMEOUTS: Mapping[str, int] = {
 _TALKATIVE = ("snowflake", "sqlalchemy.engine.Engine")
 
 
-def connect(address: Address) -> SnowflakeConnection:
+class Cursor(SnowflakeCursor):
+    """Notes when a transaction begins."""
+
+    def execute(self, operation: str, *args: Any, **options: Any) -> Self:
+        super().execute(operation, *args, **options)
+        if operation == BEGIN and isinstance(self.connection, Connection):
+            self.connection.begun = True
+        return self
+
+
+class Connection(SnowflakeConnection):
+    """Ends what was begun, and nothing else: each statement is a round trip."""
+
+    begun = False
+
+    def cursor(self, cursor_class: Any = None) -> Any:
+        return super().cursor(cursor_class or Cursor)
+
+    def commit(self) -> None:
+        self._end(super().commit)
+
+    def rollback(self) -> None:
+        self._end(super().rollback)
+
+    def _end(self, how: Callable[[], None]) -> None:
+        begun, self.begun = self.begun, False
+        if begun:
+            how()
+
+
+def connect(address: Address) -> Connection:
     """Log in. Raises ConfigError without a password or key, else the connector's."""
     quiet()
-    place: dict[str, object] = {"host": address.host} if address.host else {}
-    if address.port:
-        place["port"] = address.port
-    return connector.connect(
-        account=address.account,
-        user=address.user,
-        database=address.database,
-        schema=address.schema,
-        warehouse=address.warehouse or None,
-        role=address.role or None,
-        protocol=address.protocol,
-        application="EDS",
-        paramstyle="qmark",
-        session_parameters=dict(SETTINGS),
-        client_store_temporary_credential=False,
-        enable_server_session_keep_alive_auto_detection=False,
-        auto_cleanup=False,
-        **place,
+    options: dict[str, Any] = {
+        "account": address.account,
+        "user": address.user,
+        "database": address.database,
+        "schema": address.schema,
+        "warehouse": address.warehouse or None,
+        "role": address.role or None,
+        "host": address.host or None,
+        "port": address.port,
+        "protocol": address.protocol,
+        "application": "EDS",
+        "paramstyle": "qmark",
+        "session_parameters": dict(SETTINGS),
+        "client_store_temporary_credential": False,
+        "enable_server_session_keep_alive_auto_detection": False,
+        "auto_cleanup": False,
         **_TIMEOUTS,
         **proof(address),
-    )
+    }
+    return Connection(**options)
 
 
 def quiet() -> None:
@@ -76,3 +110,6 @@ def quiet() -> None:
     for name in _TALKATIVE:
         level = logging.WARNING if verbose else logging.CRITICAL
         logging.getLogger(name).setLevel(level)
+    # It warns of its own future, and asks clouds' metadata services where it runs.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="snowflake")
+    os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")

@@ -35,7 +35,7 @@ class SnowflakeDriver(SqlDriver):
     title = "Snowflake"
     example_url = address.EXAMPLE
     capabilities: ClassVar[Capabilities] = Capabilities(max_rows=20_000)
-    begin = "BEGIN TRANSACTION"
+    begin = connecting.BEGIN
     version_type = statements.VERSION_TYPE
     answers: ClassVar[Answers] = {**ANSWERS, **faults.ANSWERS}
     types: ClassVar[Mapping[ColumnType, str]] = {

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from snowflake.connector import errors
 
-from eds_core.errors import DestinationError, FatalError, TableError
+from eds_core.errors import DestinationError, FatalError, TableError, TransientError
 from eds_core.sql.errors import LOST, UNKNOWN, Fault, first_sentence
 
 from .address import Address
@@ -54,6 +54,7 @@ CODES: Mapping[int, str] = {
     625: "55P03",  # locks
     626: "55P03",
     630: "57014",  # timeouts
+    603: "XX000",  # an incident of Snowflake's own
     604: "57014",  # cancelled
     601: "40001",
     391920: "40001",  # too many at once
@@ -86,6 +87,9 @@ _SUBJECT = re.compile(
     r"(?i)((?:object|table|schema|database|column|stage|warehouse|role|identifier|"
     r"privileges? on \w+|name) )'([^'\n]*)'"
 )
+#: What Snowflake says in front of what it says.
+_HEADING = re.compile(r"(?:[\w ]+ error:|error line \d+ at position \d+)\n")
+_OF_VALUES = ("21", "22")
 _IDS = re.compile(r" \((?:request_id|sfqid)=[^)]*\)$")
 
 
@@ -97,6 +101,8 @@ def read_fault(error: BaseException) -> Fault:
         return Fault(UNKNOWN, text)
     if isinstance(number, int) and number in CODES:
         code = _connecting(text) if number == 250001 else CODES[number]  # noqa: PLR2004 - Snowflake's number
+        if code.startswith(_OF_VALUES):  # Snowflake quotes them, some whole rows
+            text = "a value does not fit"
         return Fault(code, f"{text} [{number:06d}]")
     if isinstance(error, errors.OperationalError | errors.InterfaceError):
         return Fault(LOST, text)
@@ -115,13 +121,14 @@ def told(text: str) -> str:
     plain = _IDS.sub("", text.strip())
     while (shorter := _PARAMETERS.sub("", plain)) != plain:
         plain = shorter
-    names = _SUBJECT.sub(r'\1"\2"', plain.replace("SQL compilation error:\n", ""))
-    return first_sentence(_VALUES.sub("…", names.replace("\n", " ")))
+    names = _SUBJECT.sub(r'\1"\2"', _HEADING.sub("", plain))
+    return first_sentence(_VALUES.sub("…", names))
 
 
 #: What differs from other databases.
 ANSWERS: Mapping[str, type[DestinationError]] = {
     "57W": FatalError,  # no warehouse: only a person can help
+    "XX": TransientError,  # Snowflake's own incidents
     "42P07": TableError,
 }
 WORDS: Mapping[str, str] = {
