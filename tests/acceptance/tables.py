@@ -143,7 +143,8 @@ class _Reader:
 
     def __init__(self, url):
         self._json_is_text = url.startswith(("sqlite", "snowflake"))
-        self._rounds = not url.startswith("sqlite")  # to microseconds
+        self._rounds = url.startswith("postgres")  # to microseconds
+        self._cuts = url.startswith("snowflake")  # fakesnow does, Snowflake does not
 
     def differs(self, column, wanted, found):
         if wanted is None or found is None:
@@ -202,6 +203,8 @@ class _Reader:
         seconds = _microseconds(datetime.fromisoformat(f"{whole}+00:00")) // 10**6
         if self._rounds:
             return seconds * 10**9 + round(float(f"0.{fraction or 0}") * 10**6) * 1000
+        if self._cuts:
+            return seconds * 10**9 + int(f"{fraction:0<6}"[:6]) * 1000
         return seconds * 10**9 + int(f"{fraction:0<9}")
 
     @staticmethod

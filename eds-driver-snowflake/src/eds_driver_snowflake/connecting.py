@@ -24,7 +24,6 @@ SETTINGS: Mapping[str, str | int | bool] = {
     "LOCK_TIMEOUT": 60,
     "STATEMENT_TIMEOUT_IN_SECONDS": 3600,
     "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": 600,
-    "CLIENT_SESSION_KEEP_ALIVE": True,
     "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
     "ERROR_ON_NONDETERMINISTIC_MERGE": True,
     "TIMEZONE": "UTC",
@@ -41,6 +40,7 @@ _TIMEOUTS: Mapping[str, int] = {
     "connect_timeout": 10,
     "login_timeout": 20,
     "request_timeout": 60,
+    "retry_timeout": 120,  # of one request: Snowflake answers within 45 seconds
     "logout_total_timeout_seconds": 5,
 }
 _TALKATIVE = ("snowflake", "sqlalchemy.engine.Engine")
@@ -92,6 +92,7 @@ def connect(address: Address) -> Connection:
         "application": "EDS",
         "paramstyle": "qmark",
         "session_parameters": dict(SETTINGS),
+        "client_session_keep_alive": True,
         "client_store_temporary_credential": False,
         "enable_server_session_keep_alive_auto_detection": False,
         "auto_cleanup": False,

@@ -12,7 +12,7 @@ from uuid import uuid4
 from sqlalchemy import URL, Engine, NullPool, Numeric, String, create_engine
 
 from eds_core.driver import Capabilities
-from eds_core.errors import DestinationError, TableError
+from eds_core.errors import DestinationError, TableError, TransientError
 from eds_core.event import Row, Version, VersionedKey
 from eds_core.schema import Column, ColumnType, SchemaChange
 from eds_core.sql import SqlDriver, Step
@@ -130,9 +130,10 @@ class SnowflakeDriver(SqlDriver):
             return [tuple(row) for row in cursor.execute(query).fetchall()]
 
     def _next_step(self, change: SchemaChange) -> Step | None:
-        real = self.look(change.table.name)
-        if real is not None and (step := half_done(real, change.table, self.session)):
-            return step
+        if change.adds and not change.creates:
+            real = self.look(change.table.name)
+            if real and (step := half_done(real, change.table, self.session)):
+                return step
         return super()._next_step(change)
 
     def widening(self, real: RealTable, column: Column) -> Step:
@@ -202,6 +203,14 @@ class SnowflakeDriver(SqlDriver):
         cursor.execute(f"DELETE FROM {rows}")  # noqa: S608 - an identifier only, quoted
         kind = "FILE_FORMAT=(TYPE=JSON COMPRESSION=GZIP)"
         cursor.execute(f"COPY INTO {rows} FROM {files}/{name} {kind} PURGE=TRUE")
+        _check_loaded(cursor.fetchall(), len(part))
+
+
+def _check_loaded(report: Sequence[Sequence[Any]], expected: int) -> None:
+    """Raise TransientError unless COPY took every line: MERGE would not miss any."""
+    loaded = sum(int(row[3]) for row in report if len(row) > 3)  # noqa: PLR2004 - rows_loaded
+    if loaded != expected:
+        raise TransientError(f"{loaded} of {expected} lines came out of the stage")
 
 
 def _array(part: list[bytes]) -> str:
