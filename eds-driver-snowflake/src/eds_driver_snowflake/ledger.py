@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import text
+from sqlalchemy.schema import CreateTable
 
 from eds_core.ledger import Checkpoint
 from eds_core.sql.books import as_text, now, storable
@@ -10,13 +11,25 @@ from eds_core.sql.ledger import SqlLedger
 
 
 class SnowflakeLedger(SqlLedger):
-    """A company's first position is merged, not inserted.
+    """The same tables, made and first written in other words."""
 
-    Two servers that start at once would both insert one. MERGE takes the table's
-    lock, so that the second one finds the first one's row.
-    """
+    def create(self) -> None:
+        """Ask once for all of them: each statement is a round trip."""
+        session = self._session
+        with session.translated():
+            place = session.quote(session.schema or "")
+            show = f"SHOW TABLES LIKE '_eds_%' IN SCHEMA {place}"
+            there = {row[1] for row in session.connection.exec_driver_sql(show)}
+            for table in self._books.all:
+                if table.name not in there:
+                    session.connection.execute(CreateTable(table, if_not_exists=True))
 
     def _insert_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Merge a company's first position.
+
+        Two servers that start at once would both insert one. MERGE takes the
+        table's lock, so that the second one finds the first one's row.
+        """
         row = {
             "company": checkpoint.company,
             "seq": checkpoint.sequence,
