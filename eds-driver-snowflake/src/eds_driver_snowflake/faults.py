@@ -80,8 +80,8 @@ CODES: Mapping[int, str] = {
 }
 
 NO_WAREHOUSE = "57W00"
-_PARAMETERS = re.compile(r"^\d{6} \([^)]*\): |^------ ?\(?[^)]*\)?: ")
-#: Whole values in single quotes; names come in single quotes, too, but of columns.
+_NUMBER = re.compile(r"^\d{6} \([^)]*\): |^------ ?\(?[^)]*\)?: ")
+#: Values come in single quotes; what else does was made a name before, by _SUBJECT.
 _VALUES = re.compile(r"'(?:[^'\n]|'')*'(?! is not recognized as a type)|'.*", re.DOTALL)
 _SUBJECT = re.compile(
     r"(?i)((?:object|table|schema|database|column|stage|warehouse|role|identifier|"
@@ -119,7 +119,7 @@ def _connecting(text: str) -> str:
 def told(text: str) -> str:
     """The first sentence of *text*: names as they are, values left out."""
     plain = _IDS.sub("", text.strip())
-    while (shorter := _PARAMETERS.sub("", plain)) != plain:
+    while (shorter := _NUMBER.sub("", plain)) != plain:
         plain = shorter
     names = _SUBJECT.sub(r'\1"\2"', _HEADING.sub("", plain))
     return first_sentence(_VALUES.sub("…", names))
