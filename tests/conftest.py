@@ -65,6 +65,15 @@ def cockroach(request: pytest.FixtureRequest) -> Iterator[servers.CockroachServe
         yield server
 
 
+@pytest.fixture(scope="session")
+def snowflake() -> Iterator[servers.SnowflakeServer]:
+    """A Snowflake for the whole run; each test has a schema of its own."""
+    with servers.snowflake() as server:
+        if server is None:
+            pytest.skip(servers.NO_SNOWFLAKE)
+        yield server
+
+
 @pytest.fixture
 def sqlserver_url(sqlserver: servers.SqlServer) -> Iterator[str]:
     """The URL of an empty SQL Server database, which is dropped afterwards."""
@@ -76,6 +85,12 @@ def sqlserver_url(sqlserver: servers.SqlServer) -> Iterator[str]:
 def cockroach_url(cockroach: servers.CockroachServer) -> str:
     """The URL of an empty CockroachDB database."""
     return cockroach.new_database()
+
+
+@pytest.fixture
+def snowflake_url(snowflake: servers.SnowflakeServer) -> str:
+    """The URL of an empty schema; what is written goes there at once."""
+    return snowflake.new_schema()
 
 
 @pytest.fixture

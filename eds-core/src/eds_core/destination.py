@@ -158,6 +158,10 @@ class Destination:
         return self.driver.capabilities
 
     @property
+    def freshness(self) -> float:
+        return self.driver.freshness
+
+    @property
     def ledger(self) -> Ledger:
         return self.driver.ledger
 

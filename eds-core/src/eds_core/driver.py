@@ -49,6 +49,9 @@ class Driver(ABC):
     #: Set before ``open``: nothing may be written (a dry run). A destination that
     #: would have to be made then looks empty.
     read_only: bool = False
+    #: Seconds that a change may wait for others, to spare a destination that costs
+    #: by the commit. 0: it is written at once.
+    freshness: float = 0.0
 
     @abstractmethod
     def __init__(self, url: str) -> None:
