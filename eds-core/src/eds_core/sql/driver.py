@@ -9,6 +9,7 @@ from dataclasses import replace
 from eds_core.driver import hookimpl
 from eds_core.errors import DestinationError, TableError, TransientError
 from eds_core.event import Row, VersionedKey
+from eds_core.failpoints import reached
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
 from eds_core.urls import redact
 
@@ -101,6 +102,7 @@ class SqlDriver(SqlDialect):
             with self.session.transaction():
                 for statement in step:
                     self.session.run(statement)
+                    reached("migrate.step")
         except TransientError:
             raise
         except DestinationError:
