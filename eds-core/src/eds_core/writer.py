@@ -15,7 +15,7 @@ from typing import TypeVar
 from .batch import Batch, Run
 from .destination import Destination
 from .errors import DestinationError, EdsError, RejectedError, TableError
-from .event import Row, VersionedKey
+from .event import Row, VersionedKey, shown
 from .failpoints import reached
 from .freshness import Freshness
 from .isolation import ALIKE, Isolation
@@ -266,7 +266,8 @@ def _mender(run: Run) -> Callable[[Row], Row | None]:
         mended = repair(row, run.table)
         if mended is None:
             return None
-        log.warning("%s %s: %s", run.table.name, list(row.key), "; ".join(mended[1]))
+        told = run.table.name, shown(row.key), "; ".join(mended[1])
+        log.warning("%s %s: %s", *told)
         return mended[0]
 
     return mend
