@@ -123,7 +123,9 @@ def _set_up(connection: Connection, read_only: bool) -> None:
             advice="use a driver for cockroachdb:// when there is one",
         )
     connection.prepared_max = 1000  # a few per table and model version
-    settings = {**SETTINGS, "default_transaction_read_only": str(read_only)}
+    settings = dict(SETTINGS)
+    if read_only:  # else as the user has it
+        settings["default_transaction_read_only"] = "on"
     calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
     words = [word for setting in settings.items() for word in setting]
     connection.execute(f"SELECT {calls}", words)
