@@ -139,6 +139,7 @@ class Server:
             credentials=self._options.credentials,
             name=f"eds-server-{self._credentials.name or 'unknown'}",
             trace=self._options.trace,
+            companies=self._credentials.companies,
         )
 
     def _pipeline_options(self, *, first: bool) -> Options:

@@ -17,10 +17,11 @@ from nats.aio.client import Client, RawCredentials
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from eds_core.credentials import parse_credentials, read_credentials
+from eds_core.credentials import Credentials, parse_credentials, read_credentials
 from eds_core.errors import ConfigError, FatalError, TransientError
 
 from .address import check_scheme, needs_tls, shown
+from .denials import Denials
 
 log = logging.getLogger("eds.nats")
 
@@ -43,6 +44,7 @@ class Settings:
     name: str = "eds-server"
     trace: bool = False
     timeout: float = 10.0  # seconds, for connecting and for each request
+    companies: tuple[str, ...] = ()  # those that the credentials must name
 
 
 class NoAnswer(TransientError):  # noqa: N818 - a state of affairs, named as such
@@ -71,6 +73,7 @@ class Connection:
         self._client = Client()
         self._reason: Exception | None = None
         self._began = False
+        self._denials = Denials()
         self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -100,13 +103,24 @@ class Connection:
         replaced) keeps it reading for ever.
         """
         path = self.settings.credentials
-        read_credentials(path)
+        self._check_companies(read_credentials(path))
         try:
             text = path.read_text("utf-8", "replace")
         except OSError as error:
             raise ConfigError(f"cannot read the credentials {path}") from error
         parse_credentials(text, path=path)
         return RawCredentials(text)
+
+    def _check_companies(self, credentials: Credentials) -> None:
+        """Another company's file is a mistake: nothing else would refuse it."""
+        missing = set(self.settings.companies) - set(credentials.companies)
+        if missing:
+            raise ConfigError(
+                f"the credentials {self.settings.credentials} are not of company "
+                f"{', '.join(sorted(missing))} any more",
+                advice="put the right file in its place, or start EDS anew to go on "
+                "without that company",
+            )
 
     async def _connect(self, credentials: RawCredentials) -> None:
         self._began = True
@@ -178,6 +192,7 @@ class Connection:
 
     async def _on_error(self, error: Exception) -> None:
         self._reason = error
+        self._denials.heard(error)
         log.debug("nats: %s", error)
 
     async def _on_closed(self) -> None:
@@ -233,7 +248,7 @@ class Connection:
     async def request(
         self, subject: str, payload: bytes, seconds: float | None = None
     ) -> bytes:
-        """Ask *subject*; NoAnswer when nobody answers in time."""
+        """Ask *subject*; NoAnswer when nobody answers in time, or NotPermitted."""
         self.trace("tx", subject, payload)
         with _transient(f"no answer to {subject}"):
             answer = await self._ask(subject, payload, seconds or self.settings.timeout)
@@ -241,13 +256,17 @@ class Connection:
         return answer.data
 
     async def _ask(self, subject: str, payload: bytes, seconds: float) -> Msg:
-        """Ask, and wait no longer than there is a connection."""
+        """Ask, and wait no longer than there is a connection and a permission."""
         asking = asyncio.ensure_future(
             self._client.request(subject, payload, timeout=seconds)
         )
         lost = asyncio.ensure_future(self.lost.wait())
         try:
-            await asyncio.wait((asking, lost), return_when=asyncio.FIRST_COMPLETED)
+            with self._denials.of(subject) as denied:
+                every = (asking, lost, denied)
+                await asyncio.wait(every, return_when=asyncio.FIRST_COMPLETED)
+                if denied.done():
+                    denied.result()
             if not asking.done():
                 raise nats.errors.ConnectionClosedError
             return asking.result()
