@@ -14,6 +14,8 @@ ROOT = Path(__file__).parent
 DISTRIBUTIONS = sorted(path.parent.name for path in ROOT.glob("eds-*/pyproject.toml"))
 SOURCES = os.pathsep.join(str(ROOT / name / "src") for name in DISTRIBUTIONS)
 
+SURVIVES = "EDS_TEST_SURVIVES"
+
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests"]
@@ -31,6 +33,14 @@ def tests(session: nox.Session) -> None:
     if "CI" in os.environ:
         # pytest's summary shall be the last line of the log; errors still show.
         logging.getLogger("nox").setLevel(logging.WARNING)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Break what can be broken; write down in the docs what EDS survives."""
+    sync(session, "--group", "tests")
+    page = str(ROOT / "docs" / "survives.md")
+    session.run("pytest", "tests/faults", *session.posargs, env={SURVIVES: page})
 
 
 @nox.session

@@ -55,6 +55,11 @@ async def fills_up_and_is_mended(directory, place, url, server_says):
         await asyncio.to_thread(enlarge, place, 400)
 
 
+@pytest.mark.survives(
+    "The database's disk is full",
+    "a file system of 2 MB, made larger later",
+    "it waits, and goes on when there is room",
+)
 def test_a_full_disk_is_waited_for_on_sqlite(tmp_path):
     with small_disk(tmp_path, 2) as place:
         url = f"sqlite:///{place / 'shop.db'}"
@@ -63,6 +68,11 @@ def test_a_full_disk_is_waited_for_on_sqlite(tmp_path):
         )
 
 
+@pytest.mark.survives(
+    "The database's disk is full",
+    "a file system of 14 MB, made larger later",
+    "it waits, and goes on when there is room",
+)
 def test_a_full_disk_is_waited_for_on_postgres(tmp_path, own_postgres):
     tmp_path.chmod(0o755)
     for parent in tmp_path.parents[:2]:
@@ -82,6 +92,11 @@ def test_a_full_disk_is_waited_for_on_postgres(tmp_path, own_postgres):
             own_postgres.execute("DROP TABLESPACE {}", f"t{name}")
 
 
+@pytest.mark.survives(
+    "Another session locks a table for longer than any wait",
+    "LOCK TABLE, until EDS has given up once",
+    "it tries again until the lock is gone",
+)
 def test_a_lock_of_another_session_is_waited_for_on_postgres(tmp_path, postgres_url):
     async def scenario():
         async with outliving(tmp_path, postgres_url) as (sandbox, server):
@@ -95,6 +110,11 @@ def test_a_lock_of_another_session_is_waited_for_on_postgres(tmp_path, postgres_
     asyncio.run(scenario())
 
 
+@pytest.mark.survives(
+    "Another program locks the database for longer than any wait",
+    "BEGIN IMMEDIATE, until EDS has given up once",
+    "it tries again until the lock is gone",
+)
 def test_a_lock_of_another_program_is_waited_for_on_sqlite(tmp_path, sqlite_url):
     async def scenario():
         async with outliving(tmp_path, sqlite_url) as (sandbox, server):
@@ -107,6 +127,11 @@ def test_a_lock_of_another_program_is_waited_for_on_sqlite(tmp_path, sqlite_url)
     asyncio.run(scenario())
 
 
+@pytest.mark.survives(
+    "The database becomes read-only",
+    "default_transaction_read_only, and its sessions ended",
+    "it waits until it may write again",
+)
 def test_a_database_that_is_read_only_is_waited_for(
     tmp_path, own_postgres, postgres_url
 ):
@@ -131,6 +156,11 @@ def test_a_database_that_is_read_only_is_waited_for(
     asyncio.run(scenario())
 
 
+@pytest.mark.survives(
+    "The database is stopped",
+    "for 10 seconds, while the shop works on",
+    "it connects again by itself",
+)
 def test_a_database_that_is_away_for_long_is_waited_for(
     tmp_path, own_postgres, postgres_url
 ):
@@ -145,6 +175,11 @@ def test_a_database_that_is_away_for_long_is_waited_for(
     asyncio.run(scenario())
 
 
+@pytest.mark.survives(
+    "The database takes no connections",
+    "CONNECTION LIMIT 0, and its sessions ended",
+    "it waits for a free one",
+)
 def test_a_database_without_connections_left_is_waited_for(
     tmp_path, own_postgres, postgres_url
 ):
@@ -167,6 +202,11 @@ def test_a_database_without_connections_left_is_waited_for(
     asyncio.run(scenario())
 
 
+@pytest.mark.survives(
+    "The password is changed while it runs",
+    "ALTER ROLE, and its sessions ended",
+    "it says so and tries again; the right password is taken",
+)
 def test_a_password_that_is_changed_and_changed_back_is_waited_for(
     tmp_path, own_postgres, postgres_url
 ):

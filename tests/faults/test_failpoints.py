@@ -54,6 +54,11 @@ def new_url(request, database, tmp_path):
 
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
+@pytest.mark.survives(
+    "The server dies at any of 18 failpoints",
+    "os._exit at the n-th time it passes there",
+    "the next one goes on where it stood",
+)
 def test_a_crash_at_any_failpoint_ends_equal(tmp_path, new_url, database, point):
     dice = random.Random()
     counts = [dice.randint(1, MOST.get(point, 1)) for _ in range(SEEDS)]

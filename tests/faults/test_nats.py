@@ -47,6 +47,11 @@ def _base64(text):
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+@pytest.mark.survives(
+    "NATS comes back without its stream",
+    "its store removed",
+    "it says so and waits for the stream",
+)
 def test_a_stream_that_is_gone_is_said_and_waited_for(tmp_path, sqlite_url):
     async def scenario():
         async with Sandbox(tmp_path) as sandbox, serving(sandbox, sqlite_url) as server:
@@ -62,6 +67,11 @@ def test_a_stream_that_is_gone_is_said_and_waited_for(tmp_path, sqlite_url):
     asyncio.run(scenario())
 
 
+@pytest.mark.survives(
+    "The stream is made anew",
+    "its store removed, the stream made again",
+    "it stops with words: positions mean nothing now",
+)
 def test_a_stream_made_anew_stops_with_words(tmp_path, url):
     async def scenario():
         async with Sandbox(tmp_path) as sandbox:
@@ -82,6 +92,11 @@ def test_a_stream_made_anew_stops_with_words(tmp_path, url):
     assert "Traceback" not in server.err
 
 
+@pytest.mark.survives(
+    "The credentials are revoked while it runs",
+    "the account's revocation list",
+    "it says so; a new file in the same place is taken without a restart",
+)
 def test_credentials_that_are_revoked_are_told_and_a_new_file_is_picked_up(
     tmp_path, sqlite_url
 ):
@@ -102,6 +117,11 @@ def test_credentials_that_are_revoked_are_told_and_a_new_file_is_picked_up(
     assert not [line for line in lines if len(line) > 40 and line in told]
 
 
+@pytest.mark.survives(
+    "The file is replaced by another company's",
+    "on disk, then NATS restarted",
+    "it says so and reads on with the right one only",
+)
 def test_credentials_of_another_company_do_not_take_this_ones_place(
     tmp_path, sqlite_url
 ):
@@ -133,6 +153,11 @@ def test_credentials_of_another_company_do_not_take_this_ones_place(
         ("_INBOX.", "subscribe to _INBOX."),
     ],
 )
+@pytest.mark.survives(
+    "A permission is missing",
+    "credentials without it",
+    "it names the permission",
+)
 def test_a_permission_that_is_missing_is_named_at_the_start(
     tmp_path, sqlite_url, missing, words
 ):
@@ -149,6 +174,11 @@ def test_a_permission_that_is_missing_is_named_at_the_start(
     assert "ask Shopmonkey" in done.err
 
 
+@pytest.mark.survives(
+    "Schemas may not be asked for",
+    "credentials without schema.>",
+    "it says so and types columns by the rows",
+)
 def test_without_the_permission_to_ask_for_schemas_rows_are_written_all_the_same(
     tmp_path, sqlite_url
 ):
