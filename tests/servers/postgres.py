@@ -107,7 +107,8 @@ class OwnPostgres(PostgresServer):
         self.ca_file = home / CA_FILE
         self._programs = programs
         self._home = home
-        self._user = unprivileged_user()
+        #: Who owns its files; None: whoever runs the tests.
+        self.user = unprivileged_user()
 
     def url(self, database: str) -> str:
         password = quote(PASSWORD)
@@ -167,10 +168,10 @@ class OwnPostgres(PostgresServer):
     def _give_away(self) -> None:
         """Let the server's user own its files: PostgreSQL refuses to run as root."""
         self._home.chmod(0o755)
-        if self._user is not None:
-            group = pwd.getpwnam(self._user).pw_gid
+        if self.user is not None:
+            group = pwd.getpwnam(self.user).pw_gid
             for path in (self._home, *self._home.iterdir()):
-                shutil.chown(path, self._user, group)
+                shutil.chown(path, self.user, group)
 
     def _run(self, program: str, *arguments: str | Path) -> None:
         done = self._try(program, *arguments)
@@ -189,9 +190,9 @@ class OwnPostgres(PostgresServer):
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            user=self._user,
-            group=self._user and pwd.getpwnam(self._user).pw_gid,
-            extra_groups=self._user and (),
+            user=self.user,
+            group=self.user and pwd.getpwnam(self.user).pw_gid,
+            extra_groups=self.user and (),
         )
 
 

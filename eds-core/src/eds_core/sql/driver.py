@@ -10,6 +10,7 @@ from typing import TypeVar
 from eds_core.driver import hookimpl
 from eds_core.errors import DestinationError, TableError, TransientError
 from eds_core.event import Row, VersionedKey
+from eds_core.failpoints import reached
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
 from eds_core.urls import redact
 
@@ -115,6 +116,7 @@ class SqlDriver(SqlDialect):
         with self.session.altering():
             for statement in step:
                 self.session.run(statement)
+                reached("migrate.step")
 
     def _create(self, table: TableSchema) -> str:
         quote = self.session.quote
