@@ -1,4 +1,4 @@
-"""One destination per test: SQLite, SQLite by the portable statements, PostgreSQL."""
+"""One destination per test: SQLite, also by the portable statements, and the others."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from eds_core.event import Row, Version, VersionedKey
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.sql import SqlDriver
 from eds_core.sqlite import SqliteDriver
+from eds_driver_mysql import MysqlDriver
 from eds_driver_postgres import PostgresDriver
 
 
@@ -29,6 +30,8 @@ class Shop(Destination):
     """A destination, and short ways to write to it and look at it."""
 
     driver: SqlDriver
+    text_type = "TEXT"
+    part = ""  # of a text that an index takes
 
     def put(self, table: TableSchema, version: int | Version, /, **values: Any) -> int:
         return self.upsert(table, [row(table, version, **values)])
@@ -52,15 +55,45 @@ class Shop(Destination):
         with self.driver.session.reading() as connection:
             return connection.exec_driver_sql(query).scalar()
 
+    def text(self, table: str, column: str) -> Any:
+        """The one value of *column*, as the database itself writes it."""
+        quote = self.driver.session.quote
+        return self.value(
+            f"SELECT CAST({quote(column)} AS {self.text_type}) FROM {quote(table)}"
+        )
+
+    def make_unique(self, table: str, column: str) -> None:
+        """A unique index of the user's own."""
+        quote = self.driver.session.quote
+        self.run(
+            f"CREATE UNIQUE INDEX mine ON {quote(table)} ({quote(column)}{self.part})"
+        )
+
     @contextmanager
     def another(self) -> Iterator[Shop]:
         """A second server on the same database."""
-        second = Shop(type(self.driver)(self.driver.url))
+        second = type(self)(type(self.driver)(self.driver.url))
         second.open()
         try:
             yield second
         finally:
             second.close()
+
+
+class MysqlShop(Shop):
+    """Statements of the tests are standard SQL: quotes, ``||``."""
+
+    text_type = "CHAR"
+    part = "(40)"
+
+    def run(self, *statements: str) -> None:
+        with self.driver.session.transaction():
+            self.driver.session.run("SET @own = @@sql_mode, sql_mode = 'ANSI'")
+            try:
+                for statement in statements:
+                    self.driver.session.run(statement)
+            finally:
+                self.driver.session.run("SET sql_mode = @own")
 
 
 def as_version(version: int | Version) -> Version:
@@ -103,16 +136,19 @@ def _raw() -> Callable[..., Row]:
     return raw
 
 
+SHOPS: dict[type[Driver], type[Shop]] = {MysqlDriver: MysqlShop}
 DRIVERS: dict[str, tuple[type[Driver], str]] = {
     "sqlite": (SqliteDriver, "sqlite_url"),
     "portable": (PortableSqlite, "sqlite_url"),
     "postgres": (PostgresDriver, "postgres_url"),
+    "mariadb": (MysqlDriver, "mariadb_url"),
+    "mysql": (MysqlDriver, "mysql_url"),
 }
 
 
 def opened(request: pytest.FixtureRequest, name: str) -> Iterator[Shop]:
     driver, url = DRIVERS[name]
-    shop = Shop(driver(request.getfixturevalue(url)))
+    shop = SHOPS.get(driver, Shop)(driver(request.getfixturevalue(url)))
     shop.open()
     shop.ledger.create()
     yield shop
@@ -138,6 +174,12 @@ def portable(request: pytest.FixtureRequest) -> Iterator[Shop]:
 @pytest.fixture
 def postgresql(request: pytest.FixtureRequest) -> Iterator[Shop]:
     yield from opened(request, "postgres")
+
+
+@pytest.fixture(params=["mariadb", "mysql"])
+def mysqls(request: pytest.FixtureRequest) -> Iterator[Shop]:
+    """MariaDB and MySQL in turn."""
+    yield from opened(request, request.param)
 
 
 @pytest.fixture

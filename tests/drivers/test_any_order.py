@@ -132,3 +132,16 @@ def test_postgresql_equals_the_fold(postgresql, history):
     postgresql.prepare(TABLE)
 
     check(postgresql, history)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # shrinking takes minutes here
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(history=histories())
+def test_mysql_and_mariadb_equal_the_fold(mysqls, history):
+    mysqls.prepare(TABLE)
+
+    check(mysqls, history)

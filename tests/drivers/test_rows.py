@@ -192,7 +192,7 @@ def test_nothing_to_write_is_no_statement(shop, order):
 
 
 def test_a_users_own_unique_index_rejects_the_row_and_no_other(shop, order, row):
-    shop.run('CREATE UNIQUE INDEX mine ON "order" (name)')
+    shop.make_unique("order", "name")
     shop.put(order, 1, id="a", name="x")
     bad = row(order, 2, id="b", name="x")
 
@@ -205,7 +205,7 @@ def test_a_users_own_unique_index_rejects_the_row_and_no_other(shop, order, row)
 
 
 def test_a_unique_value_that_moves_between_rows_goes_in_order(shop, order, row):
-    shop.run('CREATE UNIQUE INDEX mine ON "order" (name)')
+    shop.make_unique("order", "name")
     shop.put(order, 1, id="a", name="x")
 
     with shop.transaction():

@@ -93,19 +93,26 @@ def test_null_and_absent_are_null(shop, table_of, raw, kind):
 def test_json_is_equal(shop, table_of, raw, token):
     found = stored(shop, table_of, raw, ColumnType.JSON, token)
 
-    value = json.loads(found) if shop.title == "SQLite" else found
+    value = found if shop.title == "PostgreSQL" else json.loads(found)
     assert value == json.loads(token)
 
 
 def test_json_keeps_numbers_that_no_float_holds(shop, table_of, raw):
     stored(shop, table_of, raw, ColumnType.JSON, '{"n":12345678901234567890.1}')
 
-    text = shop.value("SELECT CAST(a AS TEXT) FROM thing")
+    text = shop.text("thing", "a")
     assert "12345678901234567890.1" in text
 
 
 def test_bytes_come_as_base64(shop, table_of, raw):
     assert stored(shop, table_of, raw, ColumnType.BYTES, '"AP8="') == b"\x00\xff"
+
+
+def plain(moment):
+    """Without the zone, and without zeros that say nothing."""
+    whole, _, rest = moment.replace(" ", "T").partition(".")
+    rest = rest.removesuffix("+00").removesuffix("Z").rstrip("0")
+    return f"{whole.removesuffix('+00').removesuffix('Z')}.{rest}"
 
 
 @pytest.mark.parametrize("kind", [ColumnType.TIMESTAMP, ColumnType.DATETIME])
@@ -121,23 +128,22 @@ def test_bytes_come_as_base64(shop, table_of, raw):
 def test_moments(shop, table_of, raw, kind, moment):
     stored(shop, table_of, raw, kind, f'"{moment}"')
 
-    found = shop.value("SELECT CAST(a AS TEXT) FROM thing")
-    plain = found.replace(" ", "T").removesuffix("+00").removesuffix("Z")
-    assert plain == moment.removesuffix("Z")
+    found = shop.text("thing", "a")
+    assert plain(found) == plain(moment)
 
 
 @pytest.mark.parametrize("kind", [ColumnType.TIMESTAMP, ColumnType.DATETIME])
 def test_a_moment_may_have_nine_digits(shop, table_of, raw, kind):
     stored(shop, table_of, raw, kind, '"2024-02-29T12:00:00.123456789Z"')
 
-    assert "12:00:00.12345" in shop.value("SELECT CAST(a AS TEXT) FROM thing")
+    assert "12:00:00.12345" in shop.text("thing", "a")
 
 
 def test_an_offset_becomes_utc_where_none_is_kept(shop, table_of, raw):
     stored(shop, table_of, raw, ColumnType.DATETIME, '"2024-01-01T00:30:00+02:00"')
 
-    found = shop.value("SELECT CAST(a AS TEXT) FROM thing")
-    assert found.replace(" ", "T") == "2023-12-31T22:30:00"
+    found = shop.text("thing", "a")
+    assert plain(found) == "2023-12-31T22:30:00."
 
 
 @pytest.mark.parametrize(
