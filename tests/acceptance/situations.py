@@ -86,9 +86,6 @@ class Situation:
     def _driver_missing(self):
         return {"urls": ["snowflake://user:secret%40word@account/db"]}
 
-    def _mysql_missing(self):
-        return {"urls": ["mariadb://user:secret%40word@host/db"]}
-
     def _nats_unreachable(self):
         return {"server": f"nats://{self.closed}"}
 

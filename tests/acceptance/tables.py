@@ -7,15 +7,18 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from urllib.parse import unquote, urlsplit
 
 import psycopg
+import pymysql
 from psycopg.types.json import set_json_loads
 
+MYSQLS = ("mysql", "mariadb")
 exactly = partial(json.loads, parse_float=Decimal)
 
 
 def rows(url, query, *parameters):
-    """The rows of a *query* as dicts; of SQLite and PostgreSQL alike."""
+    """The rows of a *query* as dicts; of every database alike."""
     with closing(connect(url)) as connection:
         return _rows(connection, query, parameters)
 
@@ -48,9 +51,24 @@ def connect(url):
             timeout=10,
             isolation_level=None,
         )
+    if url.startswith(MYSQLS):
+        return connect_mysql(urlsplit(url))
     connection = psycopg.connect(url, connect_timeout=5, autocommit=True)
     set_json_loads(exactly, connection)
     return connection
+
+
+def connect_mysql(url):
+    return pymysql.connect(
+        host=url.hostname,
+        port=url.port,
+        user=url.username,
+        password=unquote(url.password),
+        database=url.path.removeprefix("/"),
+        autocommit=True,
+        sql_mode="ANSI",
+        init_command="SET time_zone = '+00:00'",
+    )
 
 
 def table_names(url):
@@ -63,12 +81,13 @@ def table_names(url):
 
 
 def _table_names(connection):
-    query = (
-        "SELECT name FROM sqlite_master WHERE type = 'table'"
-        if isinstance(connection, sqlite3.Connection)
-        else "SELECT table_name FROM information_schema.tables "
-        "WHERE table_schema = 'public'"
-    )
+    query = "SELECT table_name FROM information_schema.tables WHERE table_schema = "
+    if isinstance(connection, sqlite3.Connection):
+        query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    elif isinstance(connection, psycopg.Connection):
+        query += "'public'"
+    else:
+        query += "DATABASE()"
     return {name for row in _rows(connection, query) for name in row.values()}
 
 
@@ -120,8 +139,8 @@ class _Reader:
     """Values as they compare: exact, whatever a database calls them."""
 
     def __init__(self, url):
-        self._json_is_text = url.startswith("sqlite")
-        self._rounds = not self._json_is_text  # PostgreSQL: to microseconds
+        self._json_is_text = url.startswith(("sqlite", *MYSQLS))
+        self._rounds = not url.startswith("sqlite")  # to microseconds
 
     def differs(self, column, wanted, found):
         if wanted is None or found is None:

@@ -30,7 +30,6 @@ CASES = {
     "creds of another account": (1, "account", "another database"),
     "scheme unknown": (2, "no driver for foo://", "pip install eds-driver-foo"),
     "driver missing": (2, "snowflake", "pip install eds-driver-snowflake"),
-    "mysql missing": (2, "mariadb", "pip install eds-driver-mysql"),
     "nats unreachable": (1, "cannot connect to NATS", "firewall"),
     "nats silent": (1, "cannot connect to NATS"),
     "database unreachable": (1, "cannot open postgresql://"),

@@ -52,7 +52,7 @@ SETTINGS: Mapping[str, str] = {
     "sql_safe_updates": "0",
     "wait_timeout": "600",  # a server that lost us frees our rows by then
 }
-LIMITS = "SELECT @@max_allowed_packet, @@lower_case_table_names"
+LIMITS = "SELECT @@max_allowed_packet, @@lower_case_table_names, @@local_infile"
 #: Of MariaDB's alone: a hung EDS lets go of its rows, so that another can take over.
 _MARIADB: Mapping[str, str] = {"idle_transaction_timeout": "60"}
 

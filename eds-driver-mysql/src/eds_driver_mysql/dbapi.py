@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pymysql
@@ -48,6 +49,15 @@ class MysqlConnection(pymysql.connections.Connection):  # type: ignore[misc]  # 
             for name, value in _KEEPALIVE.items():
                 if (option := getattr(socket, name, None)) is not None:
                     raw.setsockopt(socket.IPPROTO_TCP, option, value)
+
+    @contextmanager
+    def offering(self, name: bytes) -> Iterator[None]:
+        """Inside, the server may ask for the file *name*."""
+        self.offered = name
+        try:
+            yield
+        finally:
+            self.offered = b""
 
     def _read_query_result(self, unbuffered: bool = False) -> Any:
         self._answers = True

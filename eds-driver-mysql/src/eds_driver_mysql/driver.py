@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
 from sqlalchemy import URL, Engine, NullPool, Numeric, create_engine, make_url
 from sqlalchemy.dialects.mysql import LONGBLOB
 
-from eds_core.driver import Capabilities
+from eds_core.driver import Capabilities, hookimpl
 from eds_core.errors import DestinationError, TransientError
 from eds_core.event import Key, Row, VersionedKey
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
-from eds_core.sql import SqlDriver, Step
+from eds_core.sql import SqlDriver, Step, portable
 from eds_core.sql.books import Books
 from eds_core.sql.errors import Fault
 from eds_core.sql.portable import key_text
 from eds_core.sql.tables import RealTable, Target
 from eds_core.urls import redact
 
-from . import connecting, faults, spelling, statements, tables
-from .literals import key_literal, quoted, row_literal
+from . import connecting, faults, loading, spelling, statements, tables
+from .literals import key_literal, quoted, row_literals, tuple_of
 from .writing import Writer
 
+log = logging.getLogger("eds.mysql")
+
+_LOADED_AT_ONCE = 5_000
 _KEYS_AT_ONCE = 500  # of one WHERE: beyond some size, servers read whole tables
 
 
@@ -43,6 +47,8 @@ class MysqlDriver(SqlDriver):
         super().__init__(url)
         self._writer = Writer(self.session)
         self._folds = False  # the server keeps names of tables in lower case
+        self._loads = False  # it takes LOAD DATA LOCAL, and so do we
+        self._told = False
 
     def parse(self, url: str) -> URL:
         self._place(url)
@@ -62,9 +68,10 @@ class MysqlDriver(SqlDriver):
         )
 
     def prepare_session(self) -> str | None:
-        ((most, folds),) = self._writer.ask(connecting.LIMITS)
+        ((most, folds, loads),) = self._writer.ask(connecting.LIMITS)
         self._writer.most = min(int(most), connecting.MOST_BYTES) - 1024
         self._folds = bool(folds)
+        self._loads = bool(loads) and self._place(self.url).local_infile
         return super().prepare_session()
 
     def make_books(self) -> Books:
@@ -113,7 +120,7 @@ class MysqlDriver(SqlDriver):
 
     def write(self, target: Target, rows: Sequence[Row]) -> int:
         alive = self._alive(target, rows)
-        literals = [row_literal(row, target.columns) for row in alive]
+        literals = [tuple_of(row_literals(row, target.columns)) for row in alive]
         if tables.has_other_unique(target.table, target.real):
             return self._merge(target, literals)
         try:
@@ -193,11 +200,50 @@ class MysqlDriver(SqlDriver):
 
     def _merge(self, target: Target, literals: list[bytes]) -> int:
         """Through a temporary table, which no other unique index can confuse."""
+        self._make_stage(target)
+        self._writer.fill(target.statements["fill"], literals)
+        return self._take_stage(target)
+
+    def _make_stage(self, target: Target) -> None:
+        self._writer.run(statements.DROP_STAGE)
+        self._writer.run(target.statements["stage"])
+
+    def _take_stage(self, target: Target) -> int:
         run, does = self._writer.run, target.statements
+        changed = run(does["update"]) + run(does["insert"])
         run(statements.DROP_STAGE)
-        run(does["stage"])
-        self._writer.fill(does["fill"], literals)
-        return run(does["update"]) + run(does["insert"])
+        return changed
+
+    @hookimpl
+    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> int:
+        chunks = portable.chunks(rows, _LOADED_AT_ONCE)
+        return sum(self._load(table, chunk) for chunk in chunks)
+
+    def _load(self, table: TableSchema, rows: Sequence[Row]) -> int:
+        if self._loads:
+            with self.session.joined(), self._about(table.name):
+                changed = self._loaded(self._target(table), rows)
+            if changed is not None:
+                return changed
+        self._tell_once()
+        # Also when the server had something to say: this way it says of which row.
+        size = self.capabilities.max_rows
+        parts = (rows[start : start + size] for start in range(0, len(rows), size))
+        return sum(self.upsert(table, part) for part in parts)
+
+    def _loaded(self, target: Target, rows: Sequence[Row]) -> int | None:
+        alive = self._alive(target, rows)
+        lines = [row_literals(row, target.columns) for row in alive]
+        self._make_stage(target)
+        load = loading.statement(target, self.session.quote)
+        taken = self._writer.load(load, lines)
+        self._loads = taken is not None
+        return self._take_stage(target) if taken else None
+
+    def _tell_once(self) -> None:
+        if not self._loads and not self._told:
+            log.info("LOAD DATA LOCAL is off (local_infile): loading by INSERT")
+            self._told = True
 
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
         name = quoted(target.real.name.encode())

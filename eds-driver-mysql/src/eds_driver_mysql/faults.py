@@ -51,6 +51,9 @@ _STATES: Mapping[int, str] = {
     number: state for state, numbers in _NUMBERS.items() for number in numbers
 }
 
+#: LOAD DATA LOCAL is switched off at the server or at a proxy before it.
+NO_LOCAL_FILES = frozenset((1148, 2068, 3948, 3950, 4166))
+
 _ADVICE: Mapping[int, str] = {
     1044: "GRANT the privileges of this driver's README on the database",
     1129: "FLUSH HOSTS on the server, then see why connections were broken off",

@@ -28,7 +28,7 @@ _DECIMAL = re.compile(rb"-?(\d+)(?:\.(\d+))?").fullmatch
 _MOMENT = re.compile(
     rb'"((?!0000)\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d{1,6})?)Z"'
 ).fullmatch
-_LONG_FRACTION = re.compile(r"[.,]\d{6}([5-9])")
+_LONG_FRACTION = re.compile(r"[.,](\d{7,})")
 
 
 def quoted(text: bytes) -> bytes:
@@ -43,14 +43,20 @@ def literal(token: bytes, kind: ColumnType, column: str) -> bytes:
     return b"NULL" if token == _NULL else _WRITERS[kind](token, column)
 
 
-def row_literal(row: Row, columns: Mapping[str, ColumnType]) -> bytes:
-    """Return one row for VALUES: *columns* in their order, then the version."""
+def row_literals(row: Row, columns: Mapping[str, ColumnType]) -> list[bytes]:
+    """Return the values of *columns* in their order, then the version."""
     get = row.tokens.get
     values = [
         b"NULL" if (token := get(name)) is None else literal(bytes(token), kind, name)
         for name, kind in columns.items()
     ]
-    made = b"(%b,%b)" % (b",".join(values), str(row.version).encode())
+    values.append(str(row.version).encode())
+    return values
+
+
+def tuple_of(values: list[bytes]) -> bytes:
+    """Return one row for VALUES. Raises RejectedError for what is not UTF-8."""
+    made = b"(%b)" % b",".join(values)
     try:
         made.decode()
     except UnicodeDecodeError as error:
@@ -108,8 +114,9 @@ def _moment(token: bytes, column: str) -> bytes:
     text = str(convert(token, ColumnType.TIMESTAMP, column))
     try:
         moment = _in_utc(datetime.fromisoformat(text))
-        if _LONG_FRACTION.search(text):  # rounded, as every database does
-            moment += timedelta(microseconds=1)
+        if long := _LONG_FRACTION.search(text):  # it was cut off; PostgreSQL rounds
+            micros = round(float(f"0.{long[1]}") * 1_000_000)
+            moment = moment.replace(microsecond=0) + timedelta(microseconds=micros)
     except OverflowError:
         raise _misfit(token, ColumnType.TIMESTAMP, column) from None
     return b"'%b'" % moment.isoformat(" ").encode()

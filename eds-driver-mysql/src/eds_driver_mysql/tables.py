@@ -87,13 +87,9 @@ def look(cursor: Any, name: str, folds: bool) -> RealTable | None:
             "then `eds resume TABLE` goes on with it",
         )
     columns = {
-        row[1]: _column(*row[1:])
-        for row in _rows(cursor, COLUMNS, name)
-        if row[0] == real
+        row[1]: _column(row) for row in _rows(cursor, COLUMNS, name) if row[0] == real
     }
-    indexes = _indexes(
-        row[1:] for row in _rows(cursor, INDEXES, name) if row[0] == real
-    )
+    indexes = _indexes(row for row in _rows(cursor, INDEXES, name) if row[0] == real)
     primary = indexes.get("PRIMARY", frozenset())
     return RealTable(real, columns, primary, frozenset(indexes.values()))
 

@@ -6,8 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import pymysql
+
 from eds_core.errors import RejectedError
 from eds_core.sql.session import Session
+
+from . import faults, loading
+from .literals import quoted
 
 _COUNTS = re.compile(r"\d+")
 
@@ -44,6 +49,25 @@ class Writer:
                 affected = int(cursor.execute(_filled(statement, joint.join(part))))
                 counts = _COUNTS.findall(cursor.info)
             yield len(part), affected, int(counts[1]) if len(counts) > 1 else None
+
+    def load(self, statement: str, lines: Sequence[list[bytes]]) -> bool | None:
+        """Have the server read *lines* from us; say whether it took them as they are.
+
+        None: it does not read files of ours at all.
+        """
+        path = loading.write(lines)
+        name = path.as_posix().encode()
+        with self._session.cursor() as cursor, cursor.connection.offering(name):
+            try:
+                cursor.execute(_filled(statement, quoted(name)))
+            except pymysql.err.MySQLError as error:
+                if error.args[0] not in faults.NO_LOCAL_FILES:
+                    raise
+                return None
+            finally:
+                path.unlink()
+            counts = [int(number) for number in _COUNTS.findall(cursor.info)]
+        return counts == [len(lines), 0, 0, 0]  # records, deleted, skipped, warnings
 
     def fill(self, statement: str, literals: Sequence[bytes]) -> int:
         return sum(affected for _, affected, _ in self.spread(statement, literals))
