@@ -137,7 +137,7 @@ def test_a_table_without_transactions_is_refused(mysqls, table_of):
 @pytest.mark.parametrize("length", [255, 256, 5000])
 def test_a_key_is_kept_whole_or_rejected(mysqls, thing, length):
     key = "k" * length
-    if length <= 255:  # noqa: PLR2004 - the limit
+    if length <= 255:
         assert mysqls.put(thing, 1, id=key) == 1
         assert mysqls.drop(thing, 2, key) == 1
         return
@@ -338,54 +338,101 @@ FULL = {
 }
 
 
-def test_a_bulk_load_writes_what_an_upsert_writes(mysqls, table_of, row):
+@pytest.fixture
+def loading(mysqls):
+    """A driver whose URL asks for LOAD DATA LOCAL."""
+    driver = MysqlDriver(f"{mysqls.driver.url}?local_infile=1")
+    driver.open()
+    yield driver
+    driver.close()
+
+
+def test_a_bulk_load_writes_what_an_upsert_writes(mysqls, loading, table_of, row):
     table = table_of("thing", **KINDS)
     mysqls.prepare(table)
-    assert mysqls.driver._loads
+    assert loading._loads
     mysqls.upsert(table, [row(table, 1, id="a", **FULL), row(table, 1, id="b")])
     expected = [found[1:] for found in mysqls.rows("thing")]
     mysqls.run("DELETE FROM thing")
 
     loaded = [row(table, 1, id="a", **FULL), row(table, 1, id="b")]
-    assert mysqls.bulk_load(table, loaded) == 2
+    assert loading.bulk_load(table, loaded) == 2
+    assert _uses(loading, "load") == 1
     assert [found[1:] for found in mysqls.rows("thing")] == expected
 
 
-def test_a_bulk_load_of_a_bad_row_rejects_it_and_cuts_nothing(mysqls, table_of, row):
+def _uses(driver, command):
+    with driver.session.reading() as connection:
+        query = f"SHOW SESSION STATUS LIKE 'Com_{command}'"
+        return int(connection.exec_driver_sql(query).one()[1])
+
+
+def test_a_bulk_load_keeps_every_rule(mysqls, loading, thing, row):
+    mysqls.put(thing, 5, id="1", a="newer")
+    mysqls.drop(thing, 5, "2")
+    rows = (row(thing, 1 + n // 6000, id=str(n % 6000), a=str(n)) for n in range(12000))
+
+    assert loading.bulk_load(thing, rows) >= 5998
+    assert _uses(loading, "load") == 3
+    found = dict(names(mysqls))
+    assert len(found) == 5999
+    assert (found["1"], found["7"]) == ("newer", "6007")
+
+
+def test_a_bulk_load_of_a_bad_row_rejects_it_and_cuts_nothing(
+    mysqls, loading, table_of, row
+):
     mysqls.run("CREATE TABLE thing (id VARCHAR(40) PRIMARY KEY, a VARCHAR(3))")
     table = table_of("thing", a=TEXT)
     mysqls.prepare(table)
 
     with pytest.raises(RejectedError, match="too long"):
-        mysqls.bulk_load(table, [row(table, 1, id="x", a="long")])
+        loading.bulk_load(table, [row(table, 1, id="x", a="long")])
 
     assert names(mysqls) == []
 
 
-def test_without_local_infile_rows_are_inserted_which_is_said_once(
-    mysqls, thing, row, caplog
+def test_a_server_without_local_infile_gets_inserts_which_is_said_once(
+    mysqls, request, row, thing, caplog
 ):
-    driver = MysqlDriver(f"{mysqls.driver.url}?local_infile=0")
-    driver.open()
-    with caplog.at_level(logging.INFO, "eds.mysql"):
-        assert driver.bulk_load(thing, [row(thing, 1, id="a", a="x")]) == 1
-        assert driver.bulk_load(thing, [row(thing, 1, id="b", a="x")]) == 1
-    driver.close()
+    server = request.getfixturevalue("own_" + mysqls.driver.url.partition(":")[0])
+    server.execute("SET GLOBAL local_infile = 0")
+    driver = MysqlDriver(f"{mysqls.driver.url}?local_infile=1")
+    try:
+        driver.open()
+        with caplog.at_level(logging.INFO, "eds.mysql"):
+            driver.bulk_load(thing, [row(thing, 1, id="a", a="x")])
+            driver.bulk_load(thing, [row(thing, 1, id="b", a="x")])
+    finally:
+        server.execute("SET GLOBAL local_infile = 1")
+        driver.close()
 
-    assert [r.message for r in caplog.records if "LOAD DATA" in r.message] == [
-        "LOAD DATA LOCAL is off (local_infile): loading by INSERT"
+    assert [record.message for record in caplog.records] == [
+        "the server has local_infile off: loading by INSERT"
     ]
     assert names(mysqls) == [("a", "x"), ("b", "x")]
 
 
-def test_a_server_gets_no_file_that_it_was_not_offered(mysqls, thing, tmp_path):
+def test_local_infile_switched_off_at_the_server_meanwhile(
+    mysqls, request, loading, row, thing
+):
+    server = request.getfixturevalue("own_" + mysqls.driver.url.partition(":")[0])
+    server.execute("SET GLOBAL local_infile = 0")
+    try:
+        assert loading.bulk_load(thing, [row(thing, 1, id="a", a="x")]) == 1
+    finally:
+        server.execute("SET GLOBAL local_infile = 1")
+
+
+def test_a_server_gets_no_file_that_it_was_not_offered(
+    mysqls, loading, thing, tmp_path
+):
     secret = tmp_path / "secret"
     secret.write_text("secret\n")
 
     with pytest.raises(TransientError, match="not offered"):
-        mysqls.driver.session.run(f"LOAD DATA LOCAL INFILE '{secret}' INTO TABLE thing")
+        loading.session.run(f"LOAD DATA LOCAL INFILE '{secret}' INTO TABLE thing")
 
-    mysqls.open()
     assert names(mysqls) == []
 
 

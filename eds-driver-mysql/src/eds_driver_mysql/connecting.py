@@ -98,7 +98,7 @@ def parse(url: URL, shown: str) -> Place:
         _seconds(given.get("connect_timeout", str(_TIMEOUT)), shown),
         _mode(given, shown, here=bool(unix) or is_loopback(host)),
         {n: given[f"ssl_{n}"] for n in ("ca", "cert", "key") if f"ssl_{n}" in given},
-        given.get("local_infile", "1").lower() not in ("0", "false", "off", "no"),
+        given.get("local_infile", "0").lower() in ("1", "true", "on", "yes"),
     )
 
 

@@ -47,7 +47,8 @@ class MysqlDriver(SqlDriver):
         super().__init__(url)
         self._writer = Writer(self.session)
         self._folds = False  # the server keeps names of tables in lower case
-        self._loads = False  # it takes LOAD DATA LOCAL, and so do we
+        self._wants_loads = False  # the URL asks for LOAD DATA LOCAL
+        self._loads = False  # and the server takes it
         self._told = False
 
     def parse(self, url: str) -> URL:
@@ -71,7 +72,8 @@ class MysqlDriver(SqlDriver):
         ((most, folds, loads),) = self._writer.ask(connecting.LIMITS)
         self._writer.most = min(int(most), connecting.MOST_BYTES) - 1024
         self._folds = bool(folds)
-        self._loads = bool(loads) and self._place(self.url).local_infile
+        self._wants_loads = self._place(self.url).local_infile
+        self._loads = self._wants_loads and bool(loads)
         return super().prepare_session()
 
     def make_books(self) -> Books:
@@ -241,8 +243,8 @@ class MysqlDriver(SqlDriver):
         return self._take_stage(target) if taken else None
 
     def _tell_once(self) -> None:
-        if not self._loads and not self._told:
-            log.info("LOAD DATA LOCAL is off (local_infile): loading by INSERT")
+        if self._wants_loads and not self._loads and not self._told:
+            log.warning("the server has local_infile off: loading by INSERT")
             self._told = True
 
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:

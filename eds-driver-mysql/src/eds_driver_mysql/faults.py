@@ -82,8 +82,10 @@ _NAMES_ONLY = frozenset(
     + _NUMBERS["53100"]
     + (1406, 1118, 1071, 1170, 1317, 1205, 1213)
 )
-_NAMED = re.compile(r"(?:column|key|constraint|field) [`'\"]([^`'\"]+)", re.IGNORECASE)
-_PATH = re.compile(r"[`'\"]?\.[`'\"]?")
+_NAMED = re.compile(
+    r"(?:column|key|constraint|field) ((?:[`'\"][^`'\"]+[`'\"]\.?)+)", re.IGNORECASE
+)
+_NAME = re.compile(r"[^`'\".]+")
 _VALUE = re.compile(r"'.*'|'.*|\".*\"|\".*", re.DOTALL)
 _AT_ROW = re.compile(r" at row \d+$")
 
@@ -108,7 +110,7 @@ def _told(number: int, said: str, error: BaseException) -> Fault:
     said = _AT_ROW.sub("", said.strip())
     state = _STATES.get(number) or getattr(error, "sqlstate", None) or UNKNOWN
     named = _NAMED.findall(said)
-    name = _PATH.split(named[-1])[-1] if named else ""
+    name = _NAME.findall(named[-1])[-1] if named else ""
     if number in _NAMES_ONLY:
         text = said.splitlines()[0][:300] if said else "no reason given"
     else:
