@@ -48,7 +48,7 @@ packages() {
 
 # It brings its own libraries and their loader: this system's may be older.
 write_program() {
-    local loader lib=$here/root/usr/lib/x86_64-linux-gnu
+    local loader lib
     loader=$(find "$here/root" -name 'ld-linux-*.so.*' | sed -n 1p)
     lib=$(dirname "$(find "$here/root" -name 'libssl.so.*' | sed -n 1p)")
     cat > "$program.new" <<PROGRAM
@@ -68,6 +68,7 @@ if [ ! -x "$program" ]; then
     (cd debs && packages | xargs apt-get download -qq >&2)
     for package in debs/*.deb; do dpkg-deb -x "$package" root; done
     write_program
+    rm -rf apt debs
 fi
 "$program" --no-defaults --version >&2
 echo "export EDS_TEST_MYSQLD=$program" >&2
