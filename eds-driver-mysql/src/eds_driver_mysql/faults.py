@@ -46,6 +46,7 @@ _NUMBERS: Mapping[str, tuple[int, ...]] = {
     "58030": (1025, 1026, 1030, 1035, 1815, 1877),
     _TLS: (2026, 3161),
     "P0001": (1644,),
+    UNKNOWN: (1153, 1301, 1665),  # a person has to change the server's settings
 }
 _STATES: Mapping[int, str] = {
     number: state for state, numbers in _NUMBERS.items() for number in numbers

@@ -42,9 +42,10 @@ def of(target: Target, quote: Quote) -> Mapping[str, str]:
 def upsert(target: Target, quote: Quote) -> str:
     """All rows at once; one that is older than what is there changes nothing.
 
-    MySQL assigns from left to right: the version, which decides, comes last. The key
-    comes first: it becomes NULL, which is an error, when the row in the way is not
-    the key's own but one of a unique index that was added since we looked.
+    MySQL assigns from left to right: the version, which decides, comes last, so that it
+    is read before it changes. The key comes first: it becomes NULL, which is an error,
+    when the row in the way is not the key's own but one of a unique index that was
+    added since we looked.
     """
     table, version = quote(target.real.name), quote(VERSION)
     names = [*map(quote, target.columns), version]
