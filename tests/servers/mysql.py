@@ -18,9 +18,8 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from uuid import uuid4
 
 import pymysql
-import trustme
 
-from .host import free_port, unprivileged_user
+from .host import certify, free_port, give_away, unprivileged_user
 
 GIVEN_MARIADB = "EDS_TEST_MARIADB_URL"
 GIVEN_MYSQL = "EDS_TEST_MYSQL_URL"
@@ -136,8 +135,8 @@ class OwnMysql(MysqlServer):
 
     def create(self) -> None:
         """Make the data directory and start the server."""
-        self._certify()
-        self._give_away()
+        certify(self._home, self.ca_file)
+        give_away(self._home, self._user)
         self._initialize()
         self.start()
         self.execute(f"CREATE USER eds IDENTIFIED BY '{PASSWORD}'")
@@ -238,23 +237,6 @@ class OwnMysql(MysqlServer):
                 time.sleep(0.05)
             else:
                 return
-
-    def _certify(self) -> None:
-        authority = trustme.CA()
-        certificate = authority.issue_cert("127.0.0.1", "localhost")
-        authority.cert_pem.write_to_path(self.ca_file)
-        certificate.cert_chain_pems[0].write_to_path(self._home / "server.pem")
-        key = self._home / "server.key"
-        key.touch(mode=0o600)
-        certificate.private_key_pem.write_to_path(key)
-
-    def _give_away(self) -> None:
-        """Let the server's user own its files."""
-        self._home.chmod(0o755)
-        if self._user is not None:
-            group = pwd.getpwnam(self._user).pw_gid
-            for path in (self._home, *self._home.iterdir()):
-                shutil.chown(path, self._user, group)
 
 
 @contextmanager
