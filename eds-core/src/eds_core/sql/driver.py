@@ -123,10 +123,11 @@ class SqlDriver(SqlDialect):
         columns = [f"{quote(c.name)} {self._declared(c, table)}" for c in table.columns]
         columns.append(f"{quote(VERSION)} {self.version_type}")
         key = ", ".join(map(quote, table.key))
-        return (
+        made = (
             f"CREATE TABLE {self.session.quote_table(table.name)} "
             f"({', '.join(columns)}, PRIMARY KEY ({key}))"
         )
+        return f"{made} {self.table_options}".rstrip()
 
     def _declared(self, column: Column, table: TableSchema) -> str:
         declared = self.spelled(column, table)
