@@ -49,6 +49,22 @@ def own_postgres(postgres: servers.PostgresServer) -> servers.OwnPostgres:
     return postgres
 
 
+@pytest.fixture(scope="session")
+def sqlserver() -> Iterator[servers.SqlServer]:
+    """A SQL Server for the whole run; each test makes its own database."""
+    with servers.sqlserver() as server:
+        if server is None:
+            pytest.skip(servers.NO_SQLSERVER)
+        yield server
+
+
+@pytest.fixture
+def sqlserver_url(sqlserver: servers.SqlServer) -> Iterator[str]:
+    """The URL of an empty SQL Server database, which is dropped afterwards."""
+    yield sqlserver.new_database()
+    sqlserver.drop_databases()
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """The URL of a SQLite file that does not exist yet."""

@@ -25,7 +25,7 @@ def run(*args: str):
         (["server", "--creds", "c"], ["server", "--creds", "c"]),
         (["--verbose", "server", "url"], ["server", "--verbose", "url"]),
         (["--creds", "server", "url"], ["server", "--creds", "server", "url"]),
-        (["url"], ["server", "url"]),
+        (["sqlite:///x"], ["server", "sqlite:///x"]),
         (["drivers"], ["drivers"]),
         (["--help"], ["--help"]),
         ([], []),
@@ -41,12 +41,29 @@ def test_with_everything_in_the_environment_the_server_is_meant(monkeypatch):
     assert with_command([]) == ["server"]
 
 
+def test_a_command_that_is_misspelt_is_not_taken_for_a_url():
+    result = run("dirvers")
+
+    assert result.exit_code == 2
+    assert "No such command 'dirvers'" in result.output
+
+
 def test_help_names_every_command():
     result = run("--help")
 
     assert result.exit_code == 0
+    assert "\n  eds demo\n" in result.output
+    assert "...\n" not in result.output.partition("Commands:")[2]
     for command in ("server", "demo", "drivers", "quarantine", "resume"):
         assert command in result.output
+
+
+def test_the_guides_program_lists_the_servers_options():
+    result = CliRunner().invoke(main, ["--help"], prog_name="eds-server")
+
+    assert result.exit_code == 0
+    assert "--creds" in result.output
+    assert "eds --help" in result.output
 
 
 def test_drivers_lists_scheme_title_and_example():
@@ -79,6 +96,21 @@ def test_wrong_usage_is_one_short_message_and_exit_code_2(args, words):
     assert result.exit_code == 2
     assert words in result.output
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("quarantine", "list"),
+        ("quarantine", "retry", "--all"),
+        ("quarantine", "drop", "--all"),
+        ("resume", "order"),
+    ],
+)
+def test_a_path_that_is_misspelt_makes_no_file(tmp_path, args):
+    run(*args, f"sqlite:///{tmp_path / 'shp.db'}")
+
+    assert not list(tmp_path.iterdir())
 
 
 def test_silent_says_nothing_even_of_errors():

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TOP = Path(__file__).parents[2]
 GUIDE = TOP / "docs" / "guide.md"
 KIT = TOP / "eds-core" / "src" / "eds_core" / "testing" / "layers"
@@ -15,11 +17,15 @@ RULES = TOP / "docs" / "rules.md"
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
 
 
-def test_the_guide_mentions_every_option_of_the_server():
+@pytest.mark.parametrize(
+    ("command", "one"),
+    [("server", "--creds"), ("export", "--api-url"), ("tables", "--json")],
+)
+def test_the_guide_mentions_every_option(command, one):
     program = Path(sys.executable).with_name("eds")
 
     told = subprocess.run(
-        [program, "server", "--help"],
+        [program, command, "--help"],
         check=True,
         capture_output=True,
         text=True,
@@ -27,7 +33,7 @@ def test_the_guide_mentions_every_option_of_the_server():
     )
 
     options = set(OPTION.findall(told.stdout))
-    assert "--creds" in options
+    assert one in options
     assert options - set(OPTION.findall(GUIDE.read_text())) == set()
 
 

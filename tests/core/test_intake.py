@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 from core.intakes import KNOWN, A, all_but, intake, known, message, sequences
 from eds_core import intake as module
 from eds_core.errors import DecodeError
@@ -26,6 +28,19 @@ def test_events_leave_in_stream_order_with_their_schema():
 
 def test_nothing_new_stays_where_it_was():
     assert intake(aa=5).take(known).reached == {A: (5, 50)}
+
+
+def test_what_is_packed_counts_as_large_as_it_becomes():
+    """Else a few packed megabytes of the pool would be gigabytes of memory."""
+    found = intake(aa=0)
+    plain = message(A, 1, size=100_000)
+    packed = message(A, 2, data=gzip.compress(message(A, 2, size=100_000).data))
+    for item in (plain, packed):
+        found.put(item)
+
+    assert len(packed.data) < 1000
+    assert size_of(plain) - size_of(packed) < 1000
+    assert found.take(known).size == size_of(plain) + size_of(packed)
 
 
 def test_what_cannot_be_decoded_goes_with_its_error():

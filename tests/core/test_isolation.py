@@ -118,5 +118,17 @@ def test_a_mended_row_is_written_instead():
     )
 
     assert table.rows["0002"].after == b"good"
-    assert isolation.mended == 1
+    assert len(isolation.mended) == 1
     assert isolation.rejected == []
+
+
+def test_a_rejection_that_is_kept_holds_no_row_but_its_own():
+    """Thousands may be kept, and a traceback holds what each frame held."""
+    table = Table(lambda r, _: f"bad {r.key}" if r.version.logical % 2 else None)
+
+    isolation = isolate(table, [row(number) for number in range(20)])
+
+    errors = [error for _, error in isolation.rejected]
+    assert len(errors) == 10
+    assert {e.__traceback__ for e in errors} == {None}
+    assert {e.__context__ for e in errors} == {None}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from eds_core.errors import DecodeError
+from eds_core.errors import DecodeError, TransientError
 from eds_core.event import ChangeEvent, Message, Operation, Version
 from eds_core.model import infer, parse_reply
 from eds_core.sandbox import load_models
@@ -113,6 +113,13 @@ def test_a_private_column_may_have_any_name():
     assert list(parsed(ID, field('a"b', private=True)).types) == ["id"]
 
 
+def test_a_flag_may_be_null():
+    flags = dict.fromkeys(("primary_key", "timestampz", "list", "enum"))
+    found = parsed(ID, field("a", private=None, **flags), field("b", private=True))
+
+    assert found.types == {"id": ColumnType.TEXT, "a": ColumnType.TEXT}
+
+
 def test_a_version_that_is_not_known_is_none():
     assert parse_reply(b'{"success": false, "message": "no"}', "t") is None
     assert parse_reply(b"{}", "t") is None
@@ -133,8 +140,8 @@ def test_a_version_that_is_not_known_is_none():
         b'{"success": true, "data": ' + b"[" * 100_000,
     ],
 )
-def test_an_answer_that_is_none_is_refused(data):
-    with pytest.raises(DecodeError, match="look-up of t failed"):
+def test_an_answer_that_is_none_counts_as_none(data):
+    with pytest.raises(TransientError, match="the answer is none"):
         parse_reply(data, "t")
 
 
@@ -236,6 +243,13 @@ def test_a_composite_key_is_found_by_its_values():
     schema = infer(None, event('{"a": "x", "b": "y", "c": 1}', "y", "x"))
 
     assert schema.key == ("b", "a")
+
+
+def test_a_key_is_text_whatever_its_first_value_looks_like():
+    schema = infer(None, event('{"id": 7}', "7"))
+
+    assert schema.types == {"id": ColumnType.TEXT}
+    assert infer(schema, event('{"id": 8}', "8")) is schema
 
 
 @pytest.mark.parametrize("row", ['{"a": "x", "b": "x"}', '{"a": "y"}', "{}"])

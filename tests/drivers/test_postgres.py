@@ -203,8 +203,10 @@ def test_a_widening_that_a_view_hinders_is_named(postgresql, table_of):
     postgresql.prepare(table_of("thing", a=ColumnType.INTEGER))
     postgresql.run("CREATE VIEW mine AS SELECT a FROM thing")
 
-    with pytest.raises(TableError, match="view"):
+    with pytest.raises(TableError, match="view") as caught:
         postgresql.prepare(table_of("thing", a=TEXT))
+
+    assert caught.value.advice.startswith("drop the view")
 
 
 def test_a_trigger_of_the_users_may_refuse_a_row(postgresql, table_of):

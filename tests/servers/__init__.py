@@ -11,16 +11,21 @@ from .postgres import (
     postgres,
     postgres_programs,
 )
+from .sqlserver import GIVEN_SQLSERVER, NO_SQLSERVER, SqlServer, sqlserver
 
 __all__ = [
     "GIVEN_POSTGRES",
+    "GIVEN_SQLSERVER",
     "NO_POSTGRES",
+    "NO_SQLSERVER",
     "PASSWORD",
     "OwnPostgres",
     "PostgresServer",
+    "SqlServer",
     "free_port",
     "new_home",
     "postgres",
     "postgres_programs",
+    "sqlserver",
     "unprivileged_user",
 ]

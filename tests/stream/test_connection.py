@@ -9,9 +9,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from eds_core.errors import ConfigError, FatalError
-from eds_core.sandbox import NatsServer, issue_credentials
-from eds_core.stream import Connection, Settings
+from eds_core.credentials import read_credentials
+from eds_core.errors import ConfigError, FatalError, TransientError
+from eds_core.sandbox import NatsServer, Permissions, issue_credentials
+from eds_core.stream import Connection, NoAnswer, Settings
+from eds_core.stream.position import end_of_stream
 from stream.harness import (
     A,
     Reader,
@@ -19,6 +21,7 @@ from stream.harness import (
     feeding,
     in_sandbox,
     publish,
+    service,
     settings,
     soon,
 )
@@ -182,6 +185,55 @@ def test_new_credentials_are_used_at_the_next_connection(tmp_path):
             return reader.sequences
 
     assert in_sandbox(tmp_path, scenario) == [1, 2]
+
+
+def test_a_file_that_is_of_another_account_by_now_is_not_read_with(tmp_path, caplog):
+    """Its stream has other sequences: what is behind ours would be passed over."""
+    caplog.set_level(logging.WARNING, "eds.stream")
+
+    async def scenario(sandbox):
+        ours, keys = sandbox.credentials.read_text(), NatsServer(tmp_path / "x").keys
+        account = read_credentials(sandbox.credentials).account
+        async with feeding(sandbox, account=account) as feed:
+            reader = Reader(feed)
+            reader.follow()
+            sandbox.credentials.write_text(issue_credentials(keys, (A,)))
+            sandbox.server.kill()
+            await asyncio.to_thread(sandbox.server.start)
+            await soon(lambda: "another account" in caplog.text)
+            sandbox.credentials.write_text(ours)
+            await publish(sandbox, [A])
+            await reader.has(1)
+
+    in_sandbox(tmp_path, scenario)
+
+
+def test_what_credentials_do_not_allow_is_told(tmp_path, caplog):
+    caplog.set_level(logging.WARNING, "eds.nats")
+
+    async def scenario(sandbox):
+        allowed = Permissions.for_companies([A])
+        poor = Permissions(("_INBOX.>",), allowed.subscribe)
+        path = sandbox.issue(permissions=poor)
+        async with connected(sandbox, credentials=path, timeout=0.5) as connection:
+            with pytest.raises(NoAnswer) as caught:
+                await end_of_stream(connection, A)
+        assert "credentials file" in caught.value.advice
+
+    in_sandbox(tmp_path, scenario)
+
+    assert "permissions violation for publish" in caplog.text
+
+
+def test_an_account_without_the_stream_is_told(tmp_path):
+    async def scenario(sandbox):
+        async with service(sandbox) as jetstream, connected(sandbox) as connection:
+            await jetstream.delete_stream("dbchange")
+            with pytest.raises(TransientError, match="stream not found") as caught:
+                await end_of_stream(connection, A)
+        assert "--server" in caught.value.advice
+
+    in_sandbox(tmp_path, scenario)
 
 
 def test_a_file_that_is_half_written_delays_but_does_not_stop(tmp_path, caplog):

@@ -25,6 +25,16 @@ def _numbers():
     pulled.number = 1
 
 
+def test_what_unpacks_large_is_held_but_was_never_under_way():
+    pool = Pool(10_000)
+    account = pool.account()
+    account.sent(1, Grant(10, 5_000))
+    account.received(4_100, unpacked=4_000)
+
+    assert pool.buffered == 4_100
+    assert account.reserved == 4_900
+
+
 def test_an_idle_consumer_waits_with_one_small_pull():
     account = Pool().account()
 

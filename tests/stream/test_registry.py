@@ -173,13 +173,47 @@ def refusal(registry, wanted):
     return ""
 
 
-def test_an_answer_that_is_none_is_refused(tmp_path):
-    async def scenario(sandbox, registry):
-        sandbox.responder.reply = lambda _: ["what?"]
-        registry.get(event())
-        await soon(lambda: "look-up of order failed" in refusal(registry, event()))
+def test_versions_that_nobody_knows_share_the_latest(tmp_path):
+    """Two objects that are equal would cut each batch in two, too."""
+
+    async def scenario(_, registry):
+        one = await found(registry, event(version="f00d"))
+        assert await found(registry, event(version="beef")) is one
 
     scenario_with(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("answer", [["what?"], {"success": True, "data": {"x": 1}}])
+def test_an_answer_that_is_none_counts_as_none(tmp_path, answer):
+    """One fault of the look-up must not put every event of a table in quarantine."""
+
+    async def scenario(sandbox, registry):
+        sandbox.responder.reply = lambda _: answer
+        schema = await found(registry, event(version="f00d"))
+        assert schema.inferred
+        assert set(sandbox.responder.counts) == {
+            "schema.order.f00d",
+            "schema.order.latest",
+        }
+
+    scenario_with(tmp_path, scenario)
+
+
+class Broken:
+    """A source of schemas that has a fault of its own."""
+
+    async def fetch(self, table, version):
+        raise RuntimeError(f"no {table} {version}")
+
+
+def test_a_fault_of_the_look_up_does_not_hold_a_table_for_ever(caplog):
+    async def scenario():
+        registry = Registry(Broken(), lambda: None)
+        assert (await found(registry, event())).inferred
+
+    asyncio.run(scenario())
+
+    assert "RuntimeError" in caplog.text
 
 
 def test_a_slow_answer_is_waited_for(tmp_path):

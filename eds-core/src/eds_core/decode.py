@@ -67,7 +67,7 @@ def decode(message: Message) -> ChangeEvent:
 
 def _unpack(data: bytes) -> tuple[_Wire, msgspec.Raw]:
     """The header `content-encoding` says no more than the first bytes do."""
-    if data[:2] == _GZIP:
+    if zipped := data[:2] == _GZIP:
         data = gunzip(data)
     if data and data[0] in _MSGPACK_MAPS:
         packed = _MSGPACK.decode(data)
@@ -76,7 +76,8 @@ def _unpack(data: bytes) -> tuple[_Wire, msgspec.Raw]:
     if not data.isascii():
         data.decode()  # what is skipped or kept raw is not checked otherwise
     wire = _JSON.decode(data)
-    return wire, wire.after
+    # A copy lets go of what surrounds it in the unpacked text.
+    return wire, wire.after.copy() if zipped else wire.after
 
 
 def gunzip(data: bytes) -> bytes:

@@ -35,7 +35,7 @@ class DryRun(Driver):
             raise ConfigError("a dry run needs a driver to stand before")
         self._driver = driver(url)
         self._driver.read_only = True
-        self._changed: dict[str, SchemaChange] = {}
+        self._changed: dict[str, dict[str, ColumnType]] = {}  # by table, so far
         self.ledger = DryLedger(self._driver.ledger)
 
     def open(self) -> None:
@@ -48,15 +48,13 @@ class DryRun(Driver):
         return nullcontext()
 
     def columns(self, table: str) -> Mapping[str, ColumnType | None]:
-        present = dict(self._driver.columns(table))
-        if (change := self._changed.get(table)) is not None:
-            present |= {c.name: c.type for c in (*change.adds, *change.widens)}
-        return present
+        return {**self._driver.columns(table), **self._changed.get(table, {})}
 
     @hookimpl
     def migrate(self, change: SchemaChange) -> int:
         log.info("dry run: would %s", change)
-        self._changed[change.table.name] = change
+        changed = self._changed.setdefault(change.table.name, {})
+        changed |= {c.name: c.type for c in (*change.adds, *change.widens)}
         return 0
 
     @hookimpl
@@ -111,9 +109,16 @@ class DryLedger(Ledger):
             log.info("dry run: would quarantine %s: %s", entry.id, entry.reason)
 
     def quarantined(
-        self, *, ids: Iterable[str] | None = None, state: str | None = None
+        self,
+        *,
+        ids: Iterable[str] | None = None,
+        state: str | None = None,
+        after: int = 0,
+        most: int | None = None,
     ) -> list[Quarantined]:
-        return [] if state == "retry" else self._real.quarantined(ids=ids, state=state)
+        if state == "retry":
+            return []
+        return self._real.quarantined(ids=ids, state=state, after=after, most=most)
 
     def set_quarantine_state(self, ids: Iterable[str], state: str) -> int:
         del ids, state

@@ -120,6 +120,8 @@ class Message:
     sequence: int
     time: int  # nanoseconds since 1970, by the NATS server's clock
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: Bytes that decoding it has added to its own: a packed row takes up both.
+    unpacked: int = field(default=0, init=False, compare=False)
     _tokens: list[str] = field(
         default_factory=list, init=False, repr=False, compare=False
     )

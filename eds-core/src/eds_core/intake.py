@@ -173,7 +173,8 @@ class Intake:
             self._watch(message)
         entry = Entry(message)
         try:
-            entry.event = decode(message)
+            entry.event = event = decode(message)
+            message.unpacked = max(0, len(event.after) - len(message.data))
         except DecodeError as error:
             entry.error = error
         self.lanes[message.company].queue.append(entry)

@@ -31,7 +31,7 @@ class Isolation(Generic[T]):
     rejected: list[tuple[T, RejectedError]] = field(default_factory=list)
     changed: int = 0
     taken: int = 0
-    mended: int = 0
+    mended: list[T] = field(default_factory=list)  # taken once they were
 
     def run(self, items: Sequence[T], order: Callable[[T], int]) -> None:
         """Write what can be written; ``rejected`` holds the rest."""
@@ -59,7 +59,9 @@ class Isolation(Generic[T]):
             self._write([item])
         except RejectedError as error:
             if not self._written_mended(item):
-                self.rejected.append((item, error))
+                # Its traceback holds every value of the row, and thousands may come.
+                error.__context__ = None
+                self.rejected.append((item, error.with_traceback(None)))
 
     def _written_mended(self, item: T) -> bool:
         mended = self.mend(item)
@@ -69,7 +71,7 @@ class Isolation(Generic[T]):
             self._write([mended])
         except RejectedError:
             return False
-        self.mended += 1
+        self.mended.append(item)
         return True
 
     def _write(self, items: Sequence[T]) -> None:

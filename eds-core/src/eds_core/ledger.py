@@ -141,9 +141,17 @@ class Ledger(ABC):
 
     @abstractmethod
     def quarantined(
-        self, *, ids: Iterable[str] | None = None, state: str | None = None
+        self,
+        *,
+        ids: Iterable[str] | None = None,
+        state: str | None = None,
+        after: int = -1,
+        most: int | None = None,
     ) -> list[Quarantined]:
-        """Entries in stream order; empty when there is no quarantine yet."""
+        """Entries in stream order; empty when there is no quarantine yet.
+
+        At *most* so many of those behind the sequence *after*: they hold messages.
+        """
 
     @abstractmethod
     def set_quarantine_state(self, ids: Iterable[str], state: str) -> int:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from .errors import DecodeError
+from .errors import DecodeError, TransientError
 from .event import ChangeEvent
 from .schema import Column, ColumnType, TableSchema, check_name, widened
 from .values import parse_json
@@ -31,11 +31,12 @@ _TYPES: Mapping[str, ColumnType] = {
 class _Field(msgspec.Struct):
     name: str
     type: str
-    primary_key: bool = False
-    timestampz: bool = False
-    private: bool = False
-    list: bool = False
-    enum: bool = False
+    # None as well: an answer that is refused for its form would be guessed instead.
+    primary_key: bool | None = None
+    timestampz: bool | None = None
+    private: bool | None = None
+    list: bool | None = None
+    enum: bool | None = None
 
     @property
     def column(self) -> Column:
@@ -65,7 +66,8 @@ class _Reply(msgspec.Struct):
 def parse_reply(data: bytes, table: str) -> TableSchema | None:
     """Read the look-up's answer; None when it knows no such version.
 
-    Raises DecodeError when the answer is not one, or holds names that EDS refuses.
+    Raises TransientError when the answer is none, DecodeError when it holds names
+    that EDS refuses.
     """
     try:
         reply = msgspec.json.decode(data, type=_Reply)
@@ -73,7 +75,7 @@ def parse_reply(data: bytes, table: str) -> TableSchema | None:
             return None
         model = msgspec.json.decode(reply.data, type=_Model)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError(f"the schema look-up of {table} failed: {error}") from error
+        raise TransientError(f"the answer is none: {error}") from error
     return _schema(model, table)
 
 
@@ -106,8 +108,8 @@ def infer(known: TableSchema | None, event: ChangeEvent) -> TableSchema:
         **{n: widened(old[n], kind) if n in old else kind for n, kind in found.items()},
     }
     key = known.key if known else _key(event, row)
-    for name in key:
-        joined.setdefault(name, ColumnType.TEXT)
+    # Keys are text on the wire; and no database likes to widen one later.
+    joined |= dict.fromkeys(key, ColumnType.TEXT)
     if known is not None and joined == old:
         return known
     if len(joined) > _MOST_INFERRED:

@@ -30,6 +30,7 @@ from .errors import (
 )
 from .event import Message
 from .intake import Intake, Taken
+from .ledger import Quarantined
 from .plugins import BatchReport
 from .registry import NatsSchemas, Registry
 from .repeats import Repeats
@@ -44,6 +45,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _CHORES_EVERY = 2.0  # seconds: retries and resumes asked for, another owner
+_RETRIES = 500  # messages out of the quarantine that are tried again at once
 _IDLE_MOVE_EVERY = 60.0  # seconds: the checkpoint follows an idle stream
 
 
@@ -78,6 +80,7 @@ class Pipeline:
         self._positions = claims.positions
         self._stop = asyncio.Event()
         self._next_chores = 0.0
+        self._retried = 0  # the sequence that retries have come to
         self._next_idle_move = time.monotonic() + _IDLE_MOVE_EVERY
 
     def stop(self) -> None:
@@ -245,7 +248,7 @@ class Pipeline:
             await self._companies.check_owner()
             for parked in await self._call(ledger.parked):
                 await self._repeats.resume(parked, self._positions)
-            retries = await self._call(lambda: ledger.quarantined(state="retry"))
+            retries = await self._call(self._retries)
             work = self._repeats.replay(retries, self._positions)
             await self._call(self._writer.report)
         except TransientError as error:
@@ -254,6 +257,20 @@ class Pipeline:
             return
         if work is not None:
             await self._commit(work, 0)
+
+    def _retries(self) -> list[Quarantined]:
+        """The next messages to be tried again; behind the last of them, from the start.
+
+        Those that have to wait so do not keep the ones behind them.
+        """
+        after, most = self._retried, _RETRIES
+        found = self._destination.ledger.quarantined(
+            state="retry", after=after, most=most
+        )
+        self._retried = found[-1].message.sequence if len(found) == most else 0
+        if self._retried:
+            self._next_chores = 0  # there may be more
+        return found
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -31,7 +31,7 @@ class SchemaSource(Protocol):
     async def fetch(self, table: str, version: str) -> TableSchema | None:
         """The schema of *table* at *version*; None when there is no such version.
 
-        Raises TransientError without an answer, DecodeError for a bad one.
+        Raises TransientError without an answer, DecodeError for a hostile one.
         """
 
 
@@ -121,13 +121,23 @@ class Registry:
             entry.error = None
         except DecodeError as error:
             entry.error = error
+        except Exception as error:  # noqa: BLE001 - else the table waits for ever, in silence
+            log.error("the look-up of %s has failed: %r", table, error)  # noqa: TRY400 - a sentence; it is tried again
         entry.task = None
         if found is not None and found != entry.schema:
-            entry.schema = found
+            entry.schema = self._known(found)
         # The latest one may be from the time before this version.
         exact = found is not None and found.model_version == version
         entry.ask_again = 0 if exact else time.monotonic() + _ASK_AGAIN
         self._changed()
+
+    def _known(self, found: TableSchema) -> TableSchema:
+        """The same object for the same schema: another one would cut each batch.
+
+        (Two versions that the look-up does not know both get the latest.)
+        """
+        schemas = (entry.schema for entry in self._entries.values())
+        return next((known for known in schemas if known == found), found)
 
     async def _find(self, table: str, version: str) -> TableSchema | None:
         """Exact, then latest; None when neither can be had now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import re
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ from .urls import redact
 log = logging.getLogger("eds")
 
 DEFAULT_SERVER = "nats://connect.nats.shopmonkey.pub"
+
+# No consumer has another name; and a subject that holds one must not break.
+_CONSUMER = re.compile(r"[^\s.*>/\\]{1,255}")
+_LOOK_AGAIN = 12 * 3600.0  # seconds between two looks at the credentials file
 
 
 class Exit(IntEnum):
@@ -83,16 +88,19 @@ class Server:
 
         Raises the first error of a destination that never became ready.
         """
-        for warning in self._credentials.warnings(datetime.now(UTC)):
-            log.warning("%s", warning)
+        _warn_of(self._credentials)
         for destination in self._destinations:
             feed = Feed(self._settings(), self._options.prefix)
             options = self._pipeline_options(first=not self._pipelines)
             self._pipelines.append(Pipeline(destination, feed, options))
         if self._signals:
             self._on_signals()
+        looking = asyncio.create_task(self._look_at_credentials())
         runs = zip(self._options.urls, self._pipelines, strict=True)
-        return max(await asyncio.gather(*(self._run(*run) for run in runs)))
+        try:
+            return max(await asyncio.gather(*(self._run(*run) for run in runs)))
+        finally:
+            looking.cancel()
 
     async def _run(self, url: str, pipeline: Pipeline) -> Exit:
         try:
@@ -115,6 +123,19 @@ class Server:
         if self._ready == len(self._pipelines):
             log.info("ready")
             self._on_ready()
+
+    async def _look_at_credentials(self) -> None:
+        """Warn in time: they come closer to their end, or are replaced."""
+        while True:
+            await asyncio.sleep(_LOOK_AGAIN)
+            try:
+                found = read_credentials(self._options.credentials)
+            except ConfigError as error:
+                log.warning("%s: %s", error, error.advice)
+                continue
+            _warn_of(found)
+            if found.companies != self._credentials.companies:
+                log.warning("%s names other companies now: restart EDS", found.path)
 
     def stop(self) -> None:
         """Finish what is being written, then end with exit code 0."""
@@ -139,6 +160,7 @@ class Server:
             credentials=self._options.credentials,
             name=f"eds-server-{self._credentials.name or 'unknown'}",
             trace=self._options.trace,
+            account=self._credentials.account,
         )
 
     def _pipeline_options(self, *, first: bool) -> Options:
@@ -155,7 +177,8 @@ class Server:
 
         def durables(company: str) -> tuple[str, ...]:
             """The names that earlier servers gave their consumers."""
-            return f"{prefix}eds-server-{company}", f"eds-{credentials.name}"
+            names = f"{prefix}eds-server-{company}", f"eds-{credentials.name}"
+            return tuple(name for name in names if _CONSUMER.fullmatch(name))
 
         return Identity(
             owner=this_process(),
@@ -164,6 +187,11 @@ class Server:
             prefix=prefix,
             durables=durables,
         )
+
+
+def _warn_of(credentials: Credentials) -> None:
+    for warning in credentials.warnings(datetime.now(UTC)):
+        log.warning("%s", warning)
 
 
 def serve(

@@ -57,6 +57,8 @@ _CODES: Mapping[int, str] = {
 
 #: SQLite has one code for all that is wrong with a statement.
 _WORDS: Mapping[str, str] = {
+    "after drop column": "2BP01",  # in an index, view or trigger of the user's
+    "cannot drop primary key": "2BP02",
     "no such table": "42P01",
     "no such column": "42703",
     "has no column": "42703",
@@ -157,7 +159,9 @@ class SqliteDriver(SqlDriver):
     def read_fault(self, error: BaseException) -> Fault:
         code, text = getattr(error, "sqlite_errorcode", 0), first_sentence(str(error))
         state = _CODES.get(code) or _CODES.get(code & 0xFF, UNKNOWN)
-        worded = next((c for words, c in _WORDS.items() if words in text), state)
+        worded = next(
+            (c for words, c in _WORDS.items() if words in text.lower()), state
+        )
         return Fault(worded, text)
 
     def stamp(self) -> object:

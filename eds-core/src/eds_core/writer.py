@@ -26,6 +26,8 @@ log = logging.getLogger("eds.writer")
 
 T = TypeVar("T", Row, VersionedKey)
 
+_MODELS = 64  # of one table that are remembered to fit
+
 
 @dataclass(slots=True)
 class Written:
@@ -43,6 +45,8 @@ class _TableFailedError(Exception):
         super().__init__(str(error))
         self.table = table
         self.error = error
+        if isinstance(error, TableError):
+            error.advice = _with_resume(error.advice, table)
 
 
 class _BadEventsError(Exception):
@@ -59,7 +63,9 @@ class Writer:
     def __init__(self, destination: Destination) -> None:
         self.freshness = Freshness()
         self._destination = destination
-        self._prepared: dict[str, TableSchema] = {}
+        # By table: the models that fit it. Several, as events of two come mixed
+        # while the shop's service is being brought up to date.
+        self._prepared: dict[str, set[TableSchema]] = {}
         self._alike: dict[str, int] = {}  # rejections in a row, by table
 
     def forget(self) -> None:
@@ -91,13 +97,8 @@ class Writer:
                     self._prepared.pop(failed.table, None)
 
     def _park(self, work: Work, failed: _TableFailedError) -> Work:
-        log.error(
-            "table %s is parked, the others go on: %s. %s Then: eds resume %s",
-            failed.table,
-            failed.error,
-            failed.error.advice,
-            failed.table,
-        )
+        told = "table %s is parked, the others go on: %s. To mend it: %s"
+        log.error(told, failed.table, failed.error, failed.error.advice)
         self._alike.pop(failed.table, None)
         return work.without_table(failed.table, failed.error)
 
@@ -105,7 +106,7 @@ class Writer:
         """Migrate what is not known to fit, outside of the transaction."""
         for name, runs in batch.runs.items():
             for run in runs:
-                if self._prepared.get(name) is not run.table:
+                if run.table not in self._prepared.get(name, ()):
                     self._migrate(run.table)
 
     def _migrate(self, table: TableSchema) -> None:
@@ -116,7 +117,10 @@ class Writer:
             raise _TableFailedError(table.name, reason) from error
         if change is not None:
             log.info("%s", change)
-        self._prepared[table.name] = table
+        known = self._prepared.setdefault(table.name, set())
+        if len(known) == _MODELS:
+            known.clear()
+        known.add(table)
 
     def _commit(self, work: Work, batch: Batch, careful: set[str]) -> Written:
         started = time.perf_counter()
@@ -180,8 +184,9 @@ class Writer:
             lambda some: verb(run.table, some), self._destination.savepoint, mend
         )
         isolation.run(items, lambda item: run.event(item.key).message.sequence)
-        if isolation.mended:
-            log.warning("%s: %d values replaced", run.table.name, isolation.mended)
+        if not isolation.rejected:  # else all of it comes again, without those
+            for item in isolation.mended:
+                _tell_mended(run.table, item)
         for item, error in isolation.rejected:
             named = _with_column(run.table, item, error)
             bad[run.event(item.key).message.sequence] = named
@@ -225,6 +230,13 @@ class Writer:
             self.freshness.committed()
 
 
+def _with_resume(advice: str, table: str) -> str:
+    """Name the command that goes on with *table*, ready to be pasted."""
+    if "eds resume" not in advice:
+        advice = f"{advice or 'see to the table'}; then `eds resume TABLE`"
+    return advice.replace("eds resume TABLE", f"eds resume {table} URL")
+
+
 def _with_column(
     table: TableSchema, item: Row | VersionedKey, error: RejectedError
 ) -> RejectedError:
@@ -252,9 +264,12 @@ def _as_it_is(_item: VersionedKey) -> None:
 def _mender(run: Run) -> Callable[[Row], Row | None]:
     def mend(row: Row) -> Row | None:
         mended = repair(row, run.table)
-        if mended is None:
-            return None
-        log.warning("%s %s: %s", run.table.name, list(row.key), "; ".join(mended[1]))
-        return mended[0]
+        return None if mended is None else mended[0]
 
     return mend
+
+
+def _tell_mended(table: TableSchema, item: Row | VersionedKey) -> None:
+    """A value was replaced: never in silence."""
+    if isinstance(item, Row) and (mended := repair(item, table)) is not None:
+        log.warning("%s %s: %s", table.name, list(item.key), "; ".join(mended[1]))

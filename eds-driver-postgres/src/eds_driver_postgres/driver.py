@@ -10,6 +10,7 @@ from psycopg.types.json import Json
 from sqlalchemy import URL, Engine, NullPool, Numeric, Text, create_engine, make_url
 
 from eds_core.driver import Capabilities
+from eds_core.errors import RejectedError, TableError
 from eds_core.event import Row, VersionedKey
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.sql import SqlDriver, Step
@@ -19,6 +20,7 @@ from eds_core.sql.portable import key_text
 from eds_core.sql.tables import RealTable, Target
 
 from . import connecting, statements, tables
+from .loading import Loader
 
 #: Bytes of rows in one statement; PostgreSQL's own limit is 1 GB.
 _BYTES_AT_ONCE = 16 * 1024 * 1024
@@ -48,6 +50,10 @@ class PostgresDriver(SqlDriver):
         ColumnType.TEXT: 'text COLLATE "C"'
     }
 
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._loader = Loader(self.session)
+
     def parse(self, url: str) -> URL:
         connecting.parse(url)
         return make_url("postgresql+psycopg://")  # libpq reads the URL itself
@@ -67,6 +73,7 @@ class PostgresDriver(SqlDriver):
         if (schema := super().prepare_session()) is None:
             told = "the search path names no schema that exists"
             raise decide(Fault("3F000", told), self.answers)
+        self._loader.forget()
         return schema
 
     def make_books(self) -> Books:
@@ -107,6 +114,7 @@ class PostgresDriver(SqlDriver):
         }
 
     def write(self, target: Target, rows: Sequence[Row]) -> int:
+        self._loader.touched(target)
         return sum(
             self._run(
                 target.statements["upsert"],
@@ -118,7 +126,16 @@ class PostgresDriver(SqlDriver):
             for part in _parts(rows)
         )
 
+    def load(self, target: Target, rows: Sequence[Row]) -> int:
+        """By COPY where rows and columns are as usual, else as JSON."""
+        try:
+            return self._loader.load(target, rows)
+        except (ValueError, RejectedError, TableError):
+            # The general road does it, or says what is wrong.
+            return self.write(target, rows)
+
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
+        self._loader.touched(target)
         versions = _array(str(key.version) for key in keys)
         return self._run(
             target.statements["delete"],

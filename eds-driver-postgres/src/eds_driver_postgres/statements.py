@@ -1,10 +1,12 @@
-"""The two statements that write: one round trip each, however many rows."""
+"""The statements that write: one round trip each, however many rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
+from eds_core.schema import ColumnType
 from eds_core.sql.tables import VERSION, Target
 
 from .tables import PostgresColumn
@@ -12,6 +14,19 @@ from .tables import PostgresColumn
 Quote = Callable[[str], str]
 
 _KEY = "_eds_key"
+
+#: What a value of each type is copied as.
+COPIED: Mapping[ColumnType, str] = {
+    ColumnType.TEXT: "text",
+    ColumnType.INTEGER: "int8",
+    ColumnType.NUMBER: "float8",
+    ColumnType.DECIMAL: "numeric",
+    ColumnType.BOOLEAN: "bool",
+    ColumnType.TIMESTAMP: "timestamptz",
+    ColumnType.DATETIME: "timestamp",
+    ColumnType.JSON: "jsonb",
+    ColumnType.BYTES: "bytea",
+}
 _MOMENTS = ("timestamp", "date")
 
 
@@ -20,21 +35,70 @@ def upsert(target: Target, table: str, tombstones: str, quote: Quote) -> str:
 
     PostgreSQL reads the JSON itself, straight into the columns' own types.
     """
-    names = [*target.columns]
-    columns = {name: _column(target, name) for name in names}
+    columns = {name: _column(target, name) for name in target.columns}
     record = ", ".join(f"{quote(n)} {_read_as(c)}" for n, c in columns.items())
-    values = ", ".join(_value(c, f"r.{quote(n)}") for n, c in columns.items())
-    every = ", ".join(map(quote, names))
+    every = ", ".join(map(quote, [*columns, VERSION, _KEY]))
+    source = (
+        f"ROWS FROM (json_to_recordset(%s::json) AS ({record}), "
+        "unnest(%s::numeric[]), json_array_elements_text(%s::json)) "
+        f"AS r({every})"
+    )
+    values = [_value(column, f"r.{quote(n)}") for n, column in columns.items()]
+    return _insert(target, table, tombstones, quote, source=source, values=values)
+
+
+def stage(target: Target, quote: Quote) -> tuple[str, str]:
+    """Name and make the table of this session that rows are copied into."""
+    declared = [f"{quote(n)} {COPIED[kind]}" for n, kind in target.columns.items()]
+    declared += [f"{quote(VERSION)} numeric", f"{quote(_KEY)} text"]
+    columns = ", ".join(declared)
+    digest = hashlib.sha256(columns.encode()).hexdigest()
+    name = f"pg_temp.{quote(f'_eds_stage_{digest[:16]}')}"
+    return name, f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ({columns})"
+
+
+def copy(target: Target, into: str, quote: Quote, *, with_key: bool) -> str:
+    """Take rows in binary, as ``Copying`` sends them."""
+    names = [*target.columns, VERSION, *([_KEY] if with_key else [])]
+    return f"COPY {into} ({', '.join(map(quote, names))}) FROM STDIN (FORMAT BINARY)"
+
+
+def merge(
+    target: Target, table: str, tombstones: str, staged: str, quote: Quote
+) -> str:
+    """Take nothing: the rows are in *staged*."""
+    values = [f"r.{quote(name)}" for name in target.columns]
+    return _insert(
+        target, table, tombstones, quote, source=f"{staged} AS r", values=values
+    )
+
+
+def is_new(table: str, tombstones: str) -> str:
+    """Take the table's name; say whether it never held a row, as far as EDS knows."""
+    return (
+        f"SELECT NOT EXISTS (SELECT FROM {table}) AND NOT EXISTS "  # noqa: S608 - identifiers only, quoted
+        f"(SELECT FROM {tombstones} AS d WHERE d.table_name = %s)"
+    )
+
+
+def _insert(
+    target: Target,
+    table: str,
+    tombstones: str,
+    quote: Quote,
+    *,
+    source: str,
+    values: Sequence[str],
+) -> str:
+    """Write what *source* has, unless something newer is known."""
     version = quote(VERSION)
     sets = ", ".join(
         f"{quote(name)} = excluded.{quote(name)}" for name in [*target.values, VERSION]
     )
     return (
-        f"INSERT INTO {table} AS t ({every}, {version}) "  # noqa: S608 - identifiers only, quoted
-        f"SELECT {values}, r.{version} "
-        f"FROM ROWS FROM (json_to_recordset(%s::json) AS ({record}), "
-        "unnest(%s::numeric[]), json_array_elements_text(%s::json)) "
-        f"AS r({every}, {version}, {quote(_KEY)}) "
+        f"INSERT INTO {table} AS t "  # noqa: S608 - identifiers only, quoted
+        f"({', '.join(map(quote, [*target.columns, VERSION]))}) "
+        f"SELECT {', '.join(values)}, r.{version} FROM {source} "
         f"WHERE NOT EXISTS (SELECT FROM {tombstones} AS d WHERE d.table_name = %s "
         f"AND d.key = r.{quote(_KEY)} AND d.version > r.{version}) "
         f"ON CONFLICT ({', '.join(map(quote, target.table.key))}) DO UPDATE "

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from eds_core.demo import DemoOptions, Pulse, Summary
 
 
-@click.command("demo")
+@click.command("demo", short_help="See it work: a sandbox shop, into a database.")
 @click.option("--events", type=click.IntRange(min=1), help="Stop after so many events.")
 @click.option(
     "--rate",

@@ -15,6 +15,8 @@ from eds_core.errors import ConfigError, EdsError
 
 _COMMANDS = {
     "server": "eds_core.cli.server",
+    "tables": "eds_core.cli.tables",
+    "export": "eds_core.cli.export",
     "demo": "eds_core.cli.demo",
     "drivers": "eds_core.cli.drivers",
     "quarantine": "eds_core.cli.quarantine",
@@ -22,6 +24,12 @@ _COMMANDS = {
 }
 _SERVER = "server"
 _HELP = {"-h", "--help", "--version"}
+_ABOUT = """Stream a shop's Shopmonkey data into its own database.
+
+\b
+eds --creds shop.creds postgresql://user:password@host/database
+eds demo
+"""
 
 
 class Commands(click.Group):
@@ -39,6 +47,8 @@ class Commands(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.info_name == "eds-server" and args and args[0] in ("-h", "--help"):
+            return super().parse_args(ctx, [_SERVER, *args])  # its options are meant
         return super().parse_args(ctx, with_command(args))
 
     def invoke(self, ctx: click.Context) -> object:
@@ -71,15 +81,20 @@ def _unexpected(error: Exception) -> EdsError:
 
 
 def with_command(args: Sequence[str]) -> list[str]:
-    """Put the command in front: ``server`` is meant when none is named."""
+    """Put the command in front: ``server`` is meant with an option or a URL."""
     rest = list(args)
     if not rest and os.environ.get("EDS_URL"):  # all of it from the environment
         return [_SERVER]
-    if not rest or rest[0] in _COMMANDS or rest[0] in _HELP:
+    if not rest or rest[0] in _COMMANDS or rest[0] in _HELP or _is_word(rest[0]):
         return rest
     if _SERVER in rest and rest[rest.index(_SERVER) - 1] not in _TAKE_A_VALUE:
         rest.remove(_SERVER)
     return [_SERVER, *rest]
+
+
+def _is_word(text: str) -> bool:
+    """Neither an option nor a URL: a command, or one misspelt."""
+    return not text.startswith("-") and "://" not in text
 
 
 _TAKE_A_VALUE = {
@@ -96,12 +111,8 @@ _TAKE_A_VALUE = {
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
+    help=_ABOUT,
 )
 @click.version_option(version("eds-core"), prog_name="eds")
 def main() -> None:
-    r"""Stream a shop's Shopmonkey data into its own database.
-
-    \b
-    eds --creds shop.creds postgresql://user:password@host/database
-    eds demo
-    """
+    """Run ``eds``, which is ``eds-server`` too."""

@@ -37,7 +37,7 @@ def command() -> None:
     """List, show, retry or drop messages that could not be applied."""
 
 
-@command.command("list")
+@command.command("list", short_help="One line per entry.")
 @url_argument
 def list_(url: str) -> None:
     """One line per entry: id, table, event, message, sequence, state, reason."""
@@ -56,7 +56,7 @@ def _line(entry: Quarantined) -> str:
     )
 
 
-@command.command("show")
+@command.command("show", short_help="Show one entry whole.")
 @url_argument
 @click.argument("id_", metavar="ID")
 @click.option("--raw", is_flag=True, help="Only the payload, as it came.")
@@ -102,14 +102,15 @@ def _readable(data: bytes) -> str:
     return data.decode("utf-8", "backslashreplace")
 
 
-@command.command("retry")
+@command.command("retry", short_help="Ask the server to apply entries again.")
 @url_argument
 @ids_argument
 @all_option
 def retry(url: str, ids: tuple[str, ...], *, everything: bool) -> None:
     """Ask the server to apply entries again: at once, or at its next start."""
-    with opened(url) as ledger:
-        count = ledger.set_quarantine_state(_chosen(ledger, ids, everything), "retry")
+    chosen = _chosen(url, ids, everything=everything)
+    with opened(url, read_only=not chosen) as ledger:
+        count = ledger.set_quarantine_state(chosen, "retry")
     click.echo(f"{count} will be tried again by the server")
 
 
@@ -119,15 +120,18 @@ def retry(url: str, ids: tuple[str, ...], *, everything: bool) -> None:
 @all_option
 def drop(url: str, ids: tuple[str, ...], *, everything: bool) -> None:
     """Forget entries for good."""
-    with opened(url) as ledger:
-        count = ledger.drop_quarantined(_chosen(ledger, ids, everything))
+    chosen = _chosen(url, ids, everything=everything)
+    with opened(url, read_only=not chosen) as ledger:
+        count = ledger.drop_quarantined(chosen)
     click.echo(f"{count} dropped")
 
 
-def _chosen(ledger: Ledger, ids: tuple[str, ...], everything: bool) -> list[str]:
+def _chosen(url: str, ids: tuple[str, ...], *, everything: bool) -> list[str]:
+    """The entries that are meant; only read, so that a wrong path makes no file."""
     if bool(ids) == everything:
         raise ConfigError("name the entries' ids, or --all")
-    known = [entry.id for entry in ledger.quarantined()]
+    with opened(url, read_only=True) as ledger:
+        known = [entry.id for entry in ledger.quarantined()]
     if unknown := set(ids) - set(known):
         raise ConfigError(
             f"no quarantine entry {', '.join(sorted(unknown))}",

@@ -9,15 +9,16 @@ from eds_core.errors import ConfigError
 from .quarantine import opened, url_argument
 
 
-@click.command("resume")
+@click.command("resume", short_help="Continue a table that was parked.")
 @click.argument("table")
 @url_argument
 def command(table: str, url: str) -> None:
     """Ask the server to continue TABLE from where it was parked, without loss."""
-    with opened(url) as ledger:
-        count = ledger.request_resume(table)
+    with opened(url, read_only=True) as ledger:  # a wrong path makes no file
         parked = sorted({entry.table for entry in ledger.parked()})
-    if not count:
+    if table not in parked:
         names = ", ".join(parked) or "none"
         raise ConfigError(f"table {table} is not parked; parked tables: {names}")
+    with opened(url) as ledger:
+        ledger.request_resume(table)
     click.echo(f"{table} will be continued by the server, at once or at its next start")

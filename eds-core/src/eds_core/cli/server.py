@@ -108,8 +108,10 @@ def command(
 ) -> None:
     """Stream changes into each database URL until stopped.
 
+    Every option can be a variable instead: EDS_CREDS, EDS_DRY_RUN, ..., and EDS_URL.
+
     Exit codes: 0 stopped as asked, 1 error, 2 usage or configuration, 4 another
-    EDS has taken over.
+    EDS has taken over. `eds --help` lists the other commands.
     """
     from eds_core.plugins import installed_plugins
     from eds_core.server import DEFAULT_SERVER, ServerOptions, serve

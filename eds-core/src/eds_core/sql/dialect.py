@@ -42,6 +42,8 @@ class SqlDialect(Driver):
     begin: ClassVar[str] = ""
     #: A statement that has deferred constraints checked at once, where there are any.
     check_at_once: ClassVar[str] = ""
+    #: Rows that a bulk load writes at once.
+    load_at_once: ClassVar[int] = 5_000
     #: Names that differ in case only are one name.
     folds_case: ClassVar[bool] = False
 
@@ -141,6 +143,10 @@ class SqlDialect(Driver):
     def write(self, target: Target, rows: Sequence[Row]) -> int:
         """Write *rows* as ``upsert`` has it; return how many changed."""
         return portable.write(self, target, rows)
+
+    def load(self, target: Target, rows: Sequence[Row]) -> int:
+        """Write a part of a bulk load as ``write`` does; return how many changed."""
+        return self.write(target, rows)
 
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
         """Remove *keys* as ``delete`` has it; return how many there were."""

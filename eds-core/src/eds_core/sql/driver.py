@@ -144,8 +144,12 @@ class SqlDriver(SqlDialect):
 
     @hookimpl
     def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> int:
-        chunks = portable.chunks(rows, self.capabilities.max_rows)
-        return sum(self.upsert(table, chunk) for chunk in chunks)
+        chunks = portable.chunks(rows, self.load_at_once)
+        return sum(self._load(table, chunk) for chunk in chunks)
+
+    def _load(self, table: TableSchema, rows: Sequence[Row]) -> int:
+        with self.session.joined(), self._about(table.name):
+            return self.load(self._target(table), rows)
 
     def _target(self, table: TableSchema) -> Target:
         """Match *table* with the real one. Raises TableError when they cannot be."""

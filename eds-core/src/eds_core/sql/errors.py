@@ -50,13 +50,15 @@ ANSWERS: Answers = {
 
 _RESUME = "then `eds resume TABLE` goes on with it"
 _ADVICE: Mapping[str, str] = {
-    "0A": f"write into a plain table; {_RESUME}",
+    "0A": "drop the view or rule that depends on the column, and make it anew later; "
+    f"or give EDS a plain table; {_RESUME}",
     "22": "look at the row in the quarantine; the column may be too narrow",
     "23505": "drop the unique index that was added, or mend the rows it is about",
     "23": f"drop the constraint that was added to the table; {_RESUME}",
     "25": "let the destination's URL name the primary server",
     "28": "check the user and the password in the destination's URL",
     "2B": f"drop what depends on the column, and make it anew later; {_RESUME}",
+    "2BP02": "rename the table: EDS makes it anew, and an import fills it",
     "3D": "create the database, or correct its name in the destination's URL",
     "3F": "create the schema, or correct it in the destination's URL",
     "42501": f"grant EDS's user the privilege; {_RESUME}",

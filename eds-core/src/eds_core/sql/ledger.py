@@ -179,18 +179,25 @@ class SqlLedger(Ledger):
                 self._session.execute(insert(table), rows)
 
     def quarantined(
-        self, *, ids: Iterable[str] | None = None, state: str | None = None
+        self,
+        *,
+        ids: Iterable[str] | None = None,
+        state: str | None = None,
+        after: int = -1,
+        most: int | None = None,
     ) -> list[Quarantined]:
         c = self._books.quarantine.c
-        by_state = () if state is None else (c.state == state,)
+        which = [c.seq > after, *([] if state is None else [c.state == state])]
         parts = [()] if ids is None else [(c.id.in_(some),) for some in in_parts(ids)]
         rows = [
             row
             for part in parts
-            for row in self._all(self._books.quarantine, *by_state, *part)
+            for row in self._all(
+                self._books.quarantine, *which, *part, order=(c.seq, c.id), most=most
+            )
         ]
         rows.sort(key=lambda row: (row.seq, row.id))
-        return [quarantined_of(row) for row in rows]
+        return [quarantined_of(row) for row in rows[:most]]
 
     def set_quarantine_state(self, ids: Iterable[str], state: str) -> int:
         table = self._books.quarantine
@@ -283,11 +290,18 @@ class SqlLedger(Ledger):
     def statuses(self) -> list[TableStatus]:
         return [status_of(row) for row in self._all(self._books.status)]
 
-    def _all(self, table: Table, *conditions: ColumnElement[bool]) -> list[Row[Any]]:
-        """Every row, ordered by key; none when there is no such table."""
+    def _all(
+        self,
+        table: Table,
+        *conditions: ColumnElement[bool],
+        order: Iterable[ColumnElement[Any]] = (),
+        most: int | None = None,
+    ) -> list[Row[Any]]:
+        """Every row, or *most*, ordered by key; none when there is no such table."""
         if not self._exists(table.name):
             return []
-        query = select(table).where(*conditions).order_by(*table.primary_key.columns)
+        order = tuple(order) or table.primary_key.columns
+        query = select(table).where(*conditions).order_by(*order).limit(most)
         try:
             with self._session.reading() as connection:
                 return list(connection.execute(query))

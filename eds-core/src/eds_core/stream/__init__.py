@@ -1,6 +1,7 @@
 """JetStream: one connection, disposable consumers, messages in stream order."""
 
-from .connection import STREAM, Connection, NoAnswer, Settings
+from .answers import NoAnswer
+from .connection import STREAM, Connection, Settings
 from .consumer import Gap, Heartbeat
 from .feed import Feed
 from .position import first_position

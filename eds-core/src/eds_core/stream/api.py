@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from eds_core.errors import TransientError
 
-from .connection import STREAM, ApiError, Connection
+from .answers import ApiError
+from .connection import STREAM, Connection
 
 NOT_FOUND = 10014
 _INACTIVE = 300 * 1_000_000_000  # the server forgets the consumer after that

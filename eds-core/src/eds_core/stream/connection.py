@@ -6,8 +6,7 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -17,10 +16,11 @@ from nats.aio.client import Client, RawCredentials
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from eds_core.credentials import parse_credentials, read_credentials
-from eds_core.errors import ConfigError, FatalError, TransientError
+from eds_core.credentials import Credentials, parse_credentials, read_credentials
+from eds_core.errors import ConfigError, FatalError
 
 from .address import check_scheme, needs_tls, shown
+from .answers import CHECK, ApiError, is_denial, transient, words
 
 log = logging.getLogger("eds.nats")
 
@@ -43,19 +43,7 @@ class Settings:
     name: str = "eds-server"
     trace: bool = False
     timeout: float = 10.0  # seconds, for connecting and for each request
-
-
-class NoAnswer(TransientError):  # noqa: N818 - a state of affairs, named as such
-    """Nobody answered a request in time."""
-
-
-class ApiError(TransientError):
-    """JetStream answered a request with an error."""
-
-    def __init__(self, subject: str, code: int, description: str) -> None:
-        super().__init__(f"NATS answered {code} to {subject}: {description}")
-        self.code = code
-        self.description = description
+    account: str = ""  # the only one that is read from; empty: any
 
 
 class Connection:
@@ -105,8 +93,16 @@ class Connection:
             text = path.read_text("utf-8", "replace")
         except OSError as error:
             raise ConfigError(f"cannot read the credentials {path}") from error
-        parse_credentials(text, path=path)
+        self._check_account(parse_credentials(text, path=path))
         return RawCredentials(text)
+
+    def _check_account(self, credentials: Credentials) -> None:
+        """A file that was replaced: sequences mean nothing in another account."""
+        if self.settings.account not in ("", credentials.account):
+            raise ConfigError(
+                f"{credentials.path} is now of another account than before",
+                advice="put the old file back, or start again with another database",
+            )
 
     async def _connect(self, credentials: RawCredentials) -> None:
         self._began = True
@@ -178,7 +174,8 @@ class Connection:
 
     async def _on_error(self, error: Exception) -> None:
         self._reason = error
-        log.debug("nats: %s", error)
+        level = logging.WARNING if is_denial(error) else logging.DEBUG
+        log.log(level, "nats: %s", words(error))
 
     async def _on_closed(self) -> None:
         self.lost.set()
@@ -216,26 +213,30 @@ class Connection:
 
     async def subscribe(self, subject: str, handler: MessageHandler) -> Subscription:
         """Raises TransientError when the connection is lost."""
-        with _transient(f"cannot subscribe to {subject}"):
+        with transient(f"cannot subscribe to {subject}"):
             return await self._client.subscribe(subject, cb=handler)
 
     async def unsubscribe(self, subscription: Subscription) -> None:
         """Raises TransientError when the connection is lost."""
-        with _transient(f"cannot unsubscribe from {subscription.subject}"):
+        with transient(f"cannot unsubscribe from {subscription.subject}"):
             await subscription.unsubscribe()
 
     async def publish(self, subject: str, payload: bytes, reply: str) -> None:
         """Raises TransientError when the connection is lost."""
         self.trace("tx", subject, payload)
-        with _transient(f"cannot publish to {subject}"):
+        with transient(f"cannot publish to {subject}"):
             await self._client.publish(subject, payload, reply=reply)
 
     async def request(
-        self, subject: str, payload: bytes, seconds: float | None = None
+        self,
+        subject: str,
+        payload: bytes,
+        seconds: float | None = None,
+        advice: str = "",
     ) -> bytes:
-        """Ask *subject*; NoAnswer when nobody answers in time."""
+        """Ask *subject*; NoAnswer, with *advice*, when nobody answers in time."""
         self.trace("tx", subject, payload)
-        with _transient(f"no answer to {subject}"):
+        with transient(f"no answer to {subject}", advice):
             answer = await self._ask(subject, payload, seconds or self.settings.timeout)
         self.trace("rx", subject, answer.data)
         return answer.data
@@ -257,7 +258,8 @@ class Connection:
 
     async def api(self, subject: str, body: object) -> dict[str, object]:
         """Call the JetStream API; ApiError when it answers with an error."""
-        data = await self.request(_API + subject, json.dumps(body).encode())
+        question = json.dumps(body).encode()
+        data = await self.request(_API + subject, question, advice=CHECK)
         reply = cast(dict[str, object], json.loads(data))
         if isinstance(error := reply.get("error"), dict):
             raise ApiError(
@@ -271,12 +273,3 @@ class Connection:
         if self.settings.trace:
             text = payload[:_SHOWN].decode("utf-8", "backslashreplace")
             log.info("nats %s: %s: %s", direction, subject, text)
-
-
-@contextmanager
-def _transient(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (nats.errors.Error, TimeoutError, OSError) as error:
-        why = str(error).removeprefix("nats: ") or type(error).__name__
-        raise NoAnswer(f"{what}: {why}") from error

@@ -217,7 +217,7 @@ class Consumer:
         self._delivered, self.last = int(delivered), item.sequence
         self.time = max(self.time, item.time)
         self.pending, self._awry = int(pending), 0
-        self._account.received(size_of(item))
+        self._account.received(size_of(item), item.unpacked)
 
     def _on_status(self, message: Msg) -> None:
         headers = message.headers or {}

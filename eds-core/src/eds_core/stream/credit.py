@@ -23,8 +23,9 @@ _ENVELOPE = 256  # reply subject, headers, protocol
 
 
 def size_of(message: Message) -> int:
-    """What *message* takes up under way, nearly."""
-    return len(message.data) + len(message.subject) + _ENVELOPE
+    """What *message* takes up until it is written, nearly."""
+    wire = len(message.data) + len(message.subject) + _ENVELOPE
+    return wire + message.unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +110,11 @@ class Account:
         self.waiting += grant.messages
         self._pulls[number] = _Pull(grant.messages, grant.bytes)
 
-    def received(self, size: int) -> None:
+    def received(self, size: int, unpacked: int = 0) -> None:
+        """A message has come; *unpacked* bytes of its *size* were never on the way."""
         self._oversized = False
         self.waiting = max(0, self.waiting - 1)
-        self._use(size)
+        self._use(size - unpacked)
         self._pool.buffered += size
         if self.waiting <= _MESSAGES // 2:
             self.wake()

@@ -11,8 +11,9 @@ from typing import cast
 
 from eds_core.errors import ConfigError
 
+from .answers import ApiError
 from .api import NOT_FOUND, company_filter, create_consumer, delete_consumer
-from .connection import STREAM, ApiError, Connection
+from .connection import STREAM, Connection
 
 _WATCHED = 3.0  # seconds a durable is watched for signs of life
 _PROBE_LIVES = 10 * 1_000_000_000  # when we are gone before it is removed

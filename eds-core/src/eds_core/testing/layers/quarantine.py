@@ -77,6 +77,22 @@ class Quarantine(Suite):
         assert ledger.drop_quarantined(ids) == 1200
         assert ledger.drop_quarantined(ids) == 0
 
+    def test_entries_are_read_in_parts_in_stream_order(
+        self, shop: Shop, entry: Callable[..., Quarantined]
+    ) -> None:
+        ledger, one = shop.ledger, unique()
+        sequences = (7, 30, 200, 1000)
+        made = [entry(f"{one}-{n}", message=message(n)) for n in sequences]
+        ledger.quarantine(made)
+        ids = [entry.id for entry in made]
+
+        def read(after: int) -> list[str]:
+            return [e.id for e in ledger.quarantined(ids=ids, after=after, most=2)]
+
+        assert read(after=0) == ids[:2]
+        assert read(after=30) == ids[2:]
+        assert read(after=1000) == []
+
     def test_what_no_text_column_takes_does_not_stop_the_quarantine(
         self, shop: Shop, entry: Callable[..., Quarantined]
     ) -> None:

@@ -79,15 +79,23 @@ class MemoryLedger(Ledger):
             state.quarantine |= {entry.id: _readable(entry) for entry in entries}
 
     def quarantined(
-        self, *, ids: Iterable[str] | None = None, state: str | None = None
+        self,
+        *,
+        ids: Iterable[str] | None = None,
+        state: str | None = None,
+        after: int = -1,
+        most: int | None = None,
     ) -> list[Quarantined]:
         wanted = None if ids is None else set(ids)
         found = [
             entry
             for entry in self._session.state.quarantine.values()
-            if (wanted is None or entry.id in wanted) and state in (None, entry.state)
+            if (wanted is None or entry.id in wanted)
+            and state in (None, entry.state)
+            and entry.message.sequence > after
         ]
-        return sorted(found, key=lambda entry: (entry.message.sequence, entry.id))
+        found.sort(key=lambda entry: (entry.message.sequence, entry.id))
+        return found[:most]
 
     def set_quarantine_state(self, ids: Iterable[str], state: str) -> int:
         said = cast(Literal["quarantined", "retry"], state)

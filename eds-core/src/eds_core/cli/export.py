@@ -1,0 +1,259 @@
+"""``eds export``: the shop's tables as files, by the service's export API."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from eds_core.console import printable, set_up_logging
+from eds_core.errors import ConfigError
+
+from .downloads import shown_downloads
+from .options import Duration, logging_options, set_up
+
+if TYPE_CHECKING:
+    from eds_core.export import ApiKey, Exported, ExportOptions
+
+_log = logging.getLogger("eds.export")
+_TABLE = re.compile(r"[a-z0-9_]+")
+_IMPORT = "import"
+_CLOCKS = timedelta(minutes=10)  # how much the stream's and ours may differ
+
+
+def _tables(
+    _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Names, each once; several may be in one value, with commas."""
+    names = [part.strip() for item in value for part in item.split(",")]
+    for name in names:
+        if not _TABLE.fullmatch(name):
+            raise click.BadParameter(f"{name!r} is no table; `eds tables` lists them")
+    return tuple(dict.fromkeys(names))
+
+
+@click.command("export")
+@click.option(
+    "--table",
+    "--tables",
+    "tables",
+    multiple=True,
+    callback=_tables,
+    envvar="EDS_TABLES",
+    metavar="NAME[,NAME...]",
+    help="A table to export; may be repeated. `eds tables` lists them.",
+)
+@click.option("--all", "everything", is_flag=True, envvar="EDS_ALL", help="All tables.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=".",
+    show_default=True,
+    envvar="EDS_OUTPUT",
+    metavar="DIR",
+    help="The folder for the files; made when it is not there.",
+)
+@click.option(
+    "--api-key",
+    envvar=["SM_APIKEY", "EDS_API_KEY"],
+    metavar="KEY",
+    help="The API key. Better in SM_APIKEY, where no list of processes shows it.",
+)
+@click.option(
+    "--api-url",
+    envvar="EDS_API_URL",
+    metavar="URL",
+    help="The API; by default where the key's issuer says, or Shopmonkey's.",
+)
+@click.option(
+    "--bulk",
+    is_flag=True,
+    envvar="EDS_BULK",
+    help="Ask for files per table (/v3/export/bulk), not for one file.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 16),
+    default=4,
+    show_default=True,
+    envvar="EDS_JOBS",
+    help="Files that are downloaded at a time.",
+)
+@click.option(
+    "--wait",
+    type=Duration(timedelta(hours=24)),
+    default="1h",
+    show_default=True,
+    envvar="EDS_WAIT",
+    help="How long the service may take to write the files.",
+)
+@click.option(
+    "--fresh",
+    is_flag=True,
+    envvar="EDS_FRESH",
+    help="Begin a new export even if there is an unfinished one.",
+)
+@click.option(
+    "--then-import",
+    envvar="EDS_THEN_IMPORT",
+    metavar="URL",
+    help="Load the files into this database afterwards, as `eds import` does.",
+)
+@click.option(
+    "--creds",
+    type=click.Path(path_type=Path),
+    envvar="EDS_CREDS",
+    help="The credentials file, for --then-import.",
+)
+@logging_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    tables: tuple[str, ...],
+    everything: bool,
+    output: Path,
+    api_key: str | None,
+    api_url: str | None,
+    bulk: bool,
+    jobs: int,
+    wait: timedelta,
+    fresh: bool,
+    then_import: str | None,
+    creds: Path | None,
+    verbose: bool,
+    silent: bool,
+    timestamp: bool,
+) -> None:
+    """Export tables of the shop into files of a folder.
+
+    The same command goes on where an interrupted one stopped. Prints the names of
+    the files. Exit codes: 0 all is there, 1 error, 2 usage, key or tables.
+    """
+    from eds_core.export import ExportOptions
+
+    set_up(ctx, verbose=verbose, silent=silent, timestamp=timestamp)
+    if everything == bool(tables):
+        raise ConfigError(
+            "name the tables to export, or all of them",
+            advice="--table order --table customer, or --all; `eds tables` lists them",
+        )
+    importer = _import_command(ctx) if then_import else None
+    _warn_of_argument(ctx)
+    key = _key(api_key)
+    options = ExportOptions(
+        api=_api(api_url, key),
+        directory=output,
+        tables=tables,
+        bulk=bulk,
+        fresh=fresh,
+        wait=wait.total_seconds(),
+        jobs=jobs,
+    )
+    exported = _export(ctx, options, key, timestamp=timestamp)
+    code = 1 if exported.failed else 0
+    if importer is not None and then_import is not None:
+        args = [*_stream(creds, exported), *map(str, exported.paths), then_import]
+        code = _run_import(ctx, importer, args) or code
+    ctx.exit(code)
+
+
+def _warn_of_argument(ctx: click.Context) -> None:
+    if ctx.get_parameter_source("api_key") is ParameterSource.COMMANDLINE:
+        _log.warning("--api-key is seen by all users of this machine; use SM_APIKEY")
+
+
+def _key(given: str | None) -> ApiKey:
+    from eds_core.export import ApiKey
+
+    if given is None and sys.stdin.isatty():
+        given = click.prompt("API key", hide_input=True, err=True)
+    if given is None:
+        raise ConfigError(
+            "no API key",
+            advice="put it into the environment variable SM_APIKEY; on a terminal, "
+            "EDS asks for it",
+        )
+    return ApiKey(given.strip())
+
+
+def _api(given: str | None, key: ApiKey) -> str:
+    from eds_core.export import checked_api
+
+    return checked_api(given) if given else key.api()
+
+
+def _export(
+    ctx: click.Context, options: ExportOptions, key: ApiKey, *, timestamp: bool
+) -> Exported:
+    from eds_core.export import export
+
+    silent, verbose = ctx.meta["eds.silent"], ctx.meta["eds.verbose"]
+    with shown_downloads(silent=silent) as progress:
+        # Once more: the log goes to where the bars let it through.
+        set_up_logging(verbose=verbose, silent=silent, timestamp=timestamp)
+        exported = export(options, key, progress)
+    set_up_logging(verbose=verbose, silent=silent, timestamp=timestamp)
+    if not silent:
+        _tell(exported)
+    return exported
+
+
+def _tell(exported: Exported) -> None:
+    for path in exported.paths:
+        click.echo(path)
+    if exported.empty:
+        click.echo(f"no rows: {printable(', '.join(exported.empty))}", err=True)
+    for table, reason in exported.failed.items():
+        text = printable(f"{table} was not exported: {reason}")
+        click.echo(f"error: {text}", err=True)
+    if exported.snapshot:
+        when = f"{exported.snapshot:%Y-%m-%d %H:%M:%S} UTC"
+        click.echo(f"{len(exported.paths)} files, not older than {when}", err=True)
+
+
+def _import_command(ctx: click.Context) -> click.Command:
+    """The command that `--then-import` runs; asked for before anything is exported."""
+    group = ctx.parent.command if ctx.parent else None
+    found = group.get_command(ctx, _IMPORT) if isinstance(group, click.Group) else None
+    if found is None:
+        raise ConfigError("--then-import: this version of EDS has no `eds import`")
+    return found
+
+
+def _stream(creds: Path | None, exported: Exported) -> Sequence[str]:
+    """The import's options with which a first position is before the export.
+
+    Else what happened between the export and the import would be in neither.
+    """
+    ago = datetime.now(UTC) - exported.began + _CLOCKS
+    start = ["--consumer-start-time", f"{ago.total_seconds():.0f}s"]
+    return ["--creds", str(creds), *start] if creds else start
+
+
+def _run_import(
+    ctx: click.Context, importer: click.Command, args: Sequence[str]
+) -> int:
+    """Run it in this process, where no list of processes shows the URL.
+
+    Returns its exit code. Options that are not given it takes from the environment.
+    """
+    switches = [
+        f"--{name}" for name in ("verbose", "silent") if ctx.meta[f"eds.{name}"]
+    ]
+    try:
+        with importer.make_context(
+            _IMPORT, [*switches, *args], parent=ctx.parent
+        ) as sub:
+            importer.invoke(sub)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    return 0

@@ -1,0 +1,50 @@
+"""What it means when NATS does not do what it was asked, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import nats.errors
+
+from eds_core.errors import TransientError
+
+#: What to do when JetStream does not answer at all.
+CHECK = "check --server, and that the credentials file is the newest you were given"
+_ADVICE = {
+    10039: f"this account has no JetStream: {CHECK}",
+    10059: f"this account does not have the stream: {CHECK}",
+}
+_DENIED = "permissions violation"
+
+
+class NoAnswer(TransientError):  # noqa: N818 - a state of affairs, named as such
+    """Nobody answered a request in time."""
+
+
+class ApiError(TransientError):
+    """JetStream answered a request with an error."""
+
+    def __init__(self, subject: str, code: int, description: str) -> None:
+        told = f"NATS answered {code} to {subject}: {description}"
+        super().__init__(told, advice=_ADVICE.get(code, ""))
+        self.code = code
+        self.description = description
+
+
+@contextmanager
+def transient(what: str, advice: str = "") -> Iterator[None]:
+    """No exception of nats-py leaves this block: NoAnswer says that *what* failed."""
+    try:
+        yield
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        raise NoAnswer(f"{what}: {words(error)}", advice=advice) from error
+
+
+def words(error: Exception) -> str:
+    return str(error).removeprefix("nats: ") or type(error).__name__
+
+
+def is_denial(error: Exception) -> bool:
+    """NATS does not say which question it will not answer; it just tells this."""
+    return _DENIED in str(error).lower()

@@ -1,0 +1,193 @@
+"""A bulk load into PostgreSQL: whatever road a row takes, it ends up the same."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from eds_core.errors import EdsError
+from eds_core.event import Row, Version
+from eds_core.schema import Column, ColumnType, TableSchema
+from eds_driver_postgres.loading import Loader
+
+EVERY = TableSchema(
+    "everything",
+    "1",
+    (Column("id", ColumnType.TEXT), *(Column(f"a_{k}", k) for k in ColumnType)),
+    ("id",),
+)
+VALUES = {
+    "a_text": ["", "NULL", "\\N", "emoji 🚗", 'quote " tab \t', "ü" * 500, None],
+    "a_integer": [0, 2**63 - 1, -(2**63), 2**53 + 1, None],
+    "a_number": [0.1, 1e300, -0.0, 3, None],
+    "a_decimal": ["0.10", "-12345678901234567890123456789.000000001", None],
+    "a_boolean": [True, False, None],
+    "a_timestamp": [
+        "2026-01-02T03:04:05.123456Z",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59.999999+00:00",
+        "2026-06-01T12:00:00+05:30",
+        None,
+    ],
+    "a_datetime": ["2026-01-02T03:04:05Z", "2026-06-01T12:00:00.5+02:00", None],
+    "a_json": [{"b": [1, "ü", None], "a": 2**53 + 1}, [], "text", 1.50, None],
+    "a_bytes": ["", "aGVsbG8=", None],
+}
+
+
+def usual_rows(count, *, version=1):
+    """Rows that hold each of the values above in turn."""
+    for number in range(count):
+        after = {n: some[number % len(some)] for n, some in VALUES.items()}
+        data = json.dumps({"id": f"k{number}", **after, "private": 1}).encode()
+        yield Row((f"k{number}",), Version(version, number), data)
+
+
+def copied(monkeypatch):
+    """Count the rows that are copied instead of sent as JSON."""
+    counts = []
+    merge, copy = Loader._merge, Loader._copy
+
+    def counting(name, real):
+        def run(self, target, copying, values):
+            counts.append((name, len(values)))
+            return real(self, target, copying, values)
+
+        return run
+
+    monkeypatch.setattr(Loader, "_merge", counting("merge", merge))
+    monkeypatch.setattr(Loader, "_copy", counting("copy", copy))
+    return counts
+
+
+def content(shop, table="everything"):
+    return shop.rows(table, *EVERY.types, "_eds_version")
+
+
+def test_copied_rows_equal_those_that_go_as_json(postgresql, monkeypatch):
+    counts = copied(monkeypatch)
+    postgresql.prepare(EVERY)
+    postgresql.upsert(EVERY, list(usual_rows(60)))
+    expected = content(postgresql)
+    postgresql.run('DELETE FROM "everything"')
+
+    postgresql.driver._loader.forget()
+    assert postgresql.bulk_load(EVERY, usual_rows(60)) == 60
+    assert content(postgresql) == expected
+
+    assert postgresql.bulk_load(EVERY, usual_rows(60, version=2)) == 60
+    assert [row[:-1] for row in content(postgresql)] == [row[:-1] for row in expected]
+    assert counts == [("copy", 60), ("copy", 60), ("merge", 60)]
+
+
+def test_a_newer_row_and_a_tombstone_outlive_a_bulk_load(postgresql, table_of, row):
+    table = table_of("order", name=ColumnType.TEXT)
+    postgresql.prepare(table)
+    postgresql.put(table, 9, id="newer", name="kept")
+    postgresql.drop(table, 9, "dead")
+
+    loaded = [row(table, 5, id=k, name="old") for k in ("newer", "dead", "new")]
+    assert postgresql.bulk_load(table, loaded) == 1
+
+    assert postgresql.rows("order", "id", "name") == [("new", "old"), ("newer", "kept")]
+
+
+def test_a_deletion_before_the_first_row_is_remembered(postgresql, table_of, row):
+    table = table_of("order", name=ColumnType.TEXT)
+    postgresql.prepare(table)
+    postgresql.drop(table, 9, "dead")
+
+    postgresql.bulk_load(table, [row(table, 5, id="dead", name="old")])
+
+    assert postgresql.rows("order") == []
+
+
+def test_a_key_that_comes_again_later_is_merged(postgresql, table_of, row, monkeypatch):
+    counts = copied(monkeypatch)
+    monkeypatch.setattr(type(postgresql.driver), "load_at_once", 2)
+    table = table_of("order", name=ColumnType.TEXT)
+    postgresql.prepare(table)
+
+    loaded = [row(table, 3, id=k, name=f"{k}3") for k in "abcadb"]
+    loaded[3] = row(table, 2, id="a", name="stale")
+    loaded[5] = row(table, 4, id="b", name="newest")
+    postgresql.bulk_load(table, loaded)
+
+    assert postgresql.rows("order", "id", "name") == [
+        ("a", "a3"),
+        ("b", "newest"),
+        ("c", "c3"),
+        ("d", "d3"),
+    ]
+    assert counts == [("copy", 2), ("copy", 2), ("merge", 2), ("merge", 2)]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("a_integer", 7.0),
+        ("a_integer", "12"),
+        ("a_timestamp", "2026-01-02"),
+        ("a_text", {"an": "object"}),
+        ("a_boolean", 1),
+        ("a_datetime", "2026-01-02T03:04:05"),
+    ],
+)
+def test_what_is_legal_but_unusual_takes_the_general_road(postgresql, column, value):
+    postgresql.prepare(EVERY)
+    data = json.dumps({"id": "k", column: value}).encode()
+    odd = Row(("k",), Version(1), data)
+    outcome = {}
+    for road in ("upsert", "bulk_load"):
+        try:
+            getattr(postgresql, road)(EVERY, [odd])
+        except EdsError as error:
+            outcome[road] = type(error), str(error)
+        else:
+            outcome[road] = content(postgresql)
+        postgresql.run('DELETE FROM "everything"')
+        postgresql.driver._loader.forget()
+
+    assert outcome["upsert"] == outcome["bulk_load"]
+
+
+def test_a_users_own_types_take_the_general_road(postgresql, table_of, row):
+    postgresql.run(
+        'CREATE TABLE "order" (id varchar(9) PRIMARY KEY, labels text[],'
+        " _eds_version numeric(30,10))"
+    )
+    table = table_of("order", labels=ColumnType.JSON)
+
+    postgresql.bulk_load(table, [row(table, 1, id="a", labels=["x", "y"])])
+
+    assert postgresql.rows("order", "id", "labels") == [("a", ["x", "y"])]
+
+
+def test_without_the_privilege_for_temporary_tables_rows_go_the_general_road(
+    postgres, postgresql, table_of, row
+):
+    database = postgresql.driver.url.rpartition("/")[2]
+    postgres.execute("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, eds", database)
+    table = table_of("order", name=ColumnType.TEXT)
+    postgresql.prepare(table)
+
+    for version in (1, 2):
+        postgresql.bulk_load(table, [row(table, version, id="a", name=str(version))])
+
+    assert postgresql.rows("order", "id", "name") == [("a", "2")]
+
+
+def test_a_transaction_that_fails_takes_the_load_with_it(postgresql):
+    postgresql.prepare(EVERY)
+
+    def load_and_fail():
+        with postgresql.transaction():
+            postgresql.bulk_load(EVERY, usual_rows(10))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        load_and_fail()
+
+    assert content(postgresql) == []
+    assert postgresql.bulk_load(EVERY, usual_rows(10)) == 10
