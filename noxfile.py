@@ -27,7 +27,7 @@ os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 def tests(session: nox.Session) -> None:
     """Run the tests; what follows ``--`` goes to pytest."""
     sync(session, "--group", "tests")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *session.posargs, env=emulators(session))
     if "CI" in os.environ:
         # pytest's summary shall be the last line of the log; errors still show.
         logging.getLogger("nox").setLevel(logging.WARNING)
@@ -44,7 +44,7 @@ def conformance(session: nox.Session) -> None:
     reports = Path(session.create_tmp()).resolve()
     for name in wanted:
         report = f"--conformance-report={reports / name}.json"
-        session.run("pytest", there[name], report)
+        session.run("pytest", there[name], report, env=emulators(session))
     new = [str(reports / f"{name}.json") for name in wanted]
     documents = ("docs/conformance", "docs/support-matrix.md", *new)
     session.run("python", "-m", "eds_core.testing", "matrix", *documents)
@@ -105,7 +105,8 @@ def lowest(session: nox.Session) -> None:
     editable = [part for path in paths for part in ("-e", path)]
     oldest = ["--resolution", "lowest-direct", "--group", "tests"]
     session.install(*oldest, *editable)
-    session.run("pytest", *(session.posargs or ["tests/core", "tests/drivers"]))
+    chosen = session.posargs or ["tests/core", "tests/drivers"]
+    session.run("pytest", *chosen, env=emulators(session))
 
 
 @nox.session
@@ -141,6 +142,17 @@ def type_tables() -> dict[str, str]:
         if report.exists() and "<!-- conformance: types -->" in readme.read_text():
             found[str(readme.relative_to(ROOT))] = str(report.relative_to(ROOT))
     return found
+
+
+def emulators(session: nox.Session) -> dict[str, str]:
+    """Make fakesnow's environment, which excludes the driver's own; say where it is."""
+    place = ROOT / ".nox" / "fakesnow"
+    python, wanted = place / "bin" / "python", ROOT / "tests/servers/fakesnow.txt"
+    if not python.exists():
+        like = session.virtualenv.location
+        session.run_install("uv", "venv", "-q", place, f"--python={like}")
+    session.run_install("uv", "pip", "sync", "-q", f"--python={python}", wanted)
+    return {"EDS_TEST_FAKESNOW": str(python)}
 
 
 def schemes() -> set[str]:

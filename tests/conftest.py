@@ -58,11 +58,39 @@ def sqlserver() -> Iterator[servers.SqlServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def cockroach(request: pytest.FixtureRequest) -> Iterator[servers.CockroachServer]:
+    """The CockroachDB that is given, else its stand-in on PostgreSQL."""
+    with servers.cockroach(lambda: request.getfixturevalue("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def snowflake() -> Iterator[servers.SnowflakeServer]:
+    """A Snowflake for the whole run; each test has a schema of its own."""
+    with servers.snowflake() as server:
+        if server is None:
+            pytest.skip(servers.NO_SNOWFLAKE)
+        yield server
+
+
 @pytest.fixture
 def sqlserver_url(sqlserver: servers.SqlServer) -> Iterator[str]:
     """The URL of an empty SQL Server database, which is dropped afterwards."""
     yield sqlserver.new_database()
     sqlserver.drop_databases()
+
+
+@pytest.fixture
+def cockroach_url(cockroach: servers.CockroachServer) -> str:
+    """The URL of an empty CockroachDB database."""
+    return cockroach.new_database()
+
+
+@pytest.fixture
+def snowflake_url(snowflake: servers.SnowflakeServer) -> str:
+    """The URL of an empty schema; what is written goes there at once."""
+    return snowflake.new_schema()
 
 
 @pytest.fixture

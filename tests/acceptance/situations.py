@@ -84,6 +84,9 @@ class Situation:
         return {"urls": ["foo://user:secret%40word@host/db"]}
 
     def _driver_missing(self):
+        return {"urls": ["bigquery://user:secret%40word@account/db"]}
+
+    def _snowflake_no_schema(self):
         return {"urls": ["snowflake://user:secret%40word@account/db"]}
 
     def _mysql_missing(self):

@@ -7,15 +7,17 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from urllib.parse import unquote, urlsplit
 
 import psycopg
+import snowflake.connector
 from psycopg.types.json import set_json_loads
 
 exactly = partial(json.loads, parse_float=Decimal)
 
 
 def rows(url, query, *parameters):
-    """The rows of a *query* as dicts; of SQLite and PostgreSQL alike."""
+    """The rows of a *query* as dicts; of every database alike."""
     with closing(connect(url)) as connection:
         return _rows(connection, query, parameters)
 
@@ -48,9 +50,29 @@ def connect(url):
             timeout=10,
             isolation_level=None,
         )
+    if url.startswith("snowflake://"):
+        return _snowflake(url)
     connection = psycopg.connect(url, connect_timeout=5, autocommit=True)
     set_json_loads(exactly, connection)
     return connection
+
+
+def _snowflake(url):
+    """An emulated account: its port is in the URL."""
+    parts = urlsplit(url)
+    _, database, schema = parts.path.split("/")
+    return snowflake.connector.connect(
+        account="emulated",
+        user=parts.username,
+        password=unquote(parts.password),
+        host=parts.hostname,
+        port=parts.port,
+        protocol="http",
+        database=database,
+        schema=schema,
+        paramstyle="qmark",
+        enable_server_session_keep_alive_auto_detection=False,
+    )
 
 
 def table_names(url):
@@ -67,7 +89,7 @@ def _table_names(connection):
         "SELECT name FROM sqlite_master WHERE type = 'table'"
         if isinstance(connection, sqlite3.Connection)
         else "SELECT table_name FROM information_schema.tables "
-        "WHERE table_schema = 'public'"
+        "WHERE table_schema = current_schema()"
     )
     return {name for row in _rows(connection, query) for name in row.values()}
 
@@ -120,8 +142,9 @@ class _Reader:
     """Values as they compare: exact, whatever a database calls them."""
 
     def __init__(self, url):
-        self._json_is_text = url.startswith("sqlite")
-        self._rounds = not self._json_is_text  # PostgreSQL: to microseconds
+        self._json_is_text = url.startswith(("sqlite", "snowflake"))
+        self._rounds = url.startswith("postgres")  # to microseconds
+        self._cuts = url.startswith("snowflake")  # fakesnow does, Snowflake does not
 
     def differs(self, column, wanted, found):
         if wanted is None or found is None:
@@ -180,6 +203,8 @@ class _Reader:
         seconds = _microseconds(datetime.fromisoformat(f"{whole}+00:00")) // 10**6
         if self._rounds:
             return seconds * 10**9 + round(float(f"0.{fraction or 0}") * 10**6) * 1000
+        if self._cuts:
+            return seconds * 10**9 + int(f"{fraction:0<6}"[:6]) * 1000
         return seconds * 10**9 + int(f"{fraction:0<9}")
 
     @staticmethod

@@ -13,9 +13,14 @@ from eds_core.console import printable
 
 
 def run(*args: str):
-    result = CliRunner().invoke(main, args)
-    logging.getLogger("eds").handlers.clear()
-    return result
+    """What a command prints; the logging it sets up is no other test's."""
+    logger = logging.getLogger("eds")
+    try:
+        return CliRunner().invoke(main, args)
+    finally:
+        logger.handlers.clear()
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = True
 
 
 @pytest.mark.parametrize(

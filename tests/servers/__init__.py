@@ -1,5 +1,6 @@
 """Real database servers for tests: our own, thrown away, or ones that are given."""
 
+from .cockroach import CockroachServer, cockroach
 from .host import free_port, unprivileged_user
 from .postgres import (
     GIVEN_POSTGRES,
@@ -11,21 +12,33 @@ from .postgres import (
     postgres,
     postgres_programs,
 )
+from .snowflake import (
+    NO_SNOWFLAKE,
+    OwnSnowflake,
+    SnowflakeServer,
+    snowflake,
+)
 from .sqlserver import GIVEN_SQLSERVER, NO_SQLSERVER, SqlServer, sqlserver
 
 __all__ = [
     "GIVEN_POSTGRES",
     "GIVEN_SQLSERVER",
     "NO_POSTGRES",
+    "NO_SNOWFLAKE",
     "NO_SQLSERVER",
     "PASSWORD",
+    "CockroachServer",
     "OwnPostgres",
+    "OwnSnowflake",
     "PostgresServer",
+    "SnowflakeServer",
     "SqlServer",
+    "cockroach",
     "free_port",
     "new_home",
     "postgres",
     "postgres_programs",
+    "snowflake",
     "sqlserver",
     "unprivileged_user",
 ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from .destination import Destination
 from .errors import ConfigError, FatalError, TableError, TakenOver
 from .ledger import Checkpoint, Ledger, row_gone
 from .positions import Positions
@@ -50,13 +51,18 @@ class Claims:
     """Takes companies, and notices when one is taken away."""
 
     def __init__(
-        self, feed: Feed, ledger: Ledger, identity: Identity, call: Call
+        self, feed: Feed, destination: Destination, identity: Identity, call: Call
     ) -> None:
         self.positions = Positions()
         self._feed = feed
-        self._ledger = ledger
+        self._destination = destination
         self._identity = identity
         self._call = call
+
+    @property
+    def _ledger(self) -> Ledger:
+        """The one in use: with the driver it may change when it is opened."""
+        return self._destination.ledger
 
     async def take_all(
         self, companies: Sequence[str], look_back: timedelta | None

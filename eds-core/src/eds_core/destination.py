@@ -10,7 +10,7 @@ from typing import cast
 import pluggy
 
 from .driver import PROJECT, VERBS, Capabilities, Driver
-from .errors import ConfigError
+from .errors import ConfigError, OtherDriver
 from .event import Row, VersionedKey
 from .ledger import Ledger
 from .plugins import BatchReport, Observer
@@ -83,6 +83,29 @@ def load_driver(entry: EntryPoint) -> type[Driver]:
     return loaded
 
 
+def open_driver(driver: Driver) -> Driver:
+    """Connect; return *driver*, or the one that speaks to the server found there.
+
+    A URL names a wire protocol, and servers of more than one kind speak some.
+    """
+    try:
+        driver.open()
+    except OtherDriver as found:
+        driver.close()
+        other = _other_driver(found)
+        other.read_only = driver.read_only
+        other.open()
+        return other
+    return driver
+
+
+def _other_driver(found: OtherDriver) -> Driver:
+    try:
+        return find_driver(found.url)(found.url)
+    except ConfigError as error:
+        raise ConfigError(f"{found}; {error}", advice=error.advice) from error
+
+
 def _hooks(driver: Driver, plugins: Iterable[object]) -> pluggy.HookRelay:
     """A private plugin manager's hooks, with everybody registered."""
     manager = pluggy.PluginManager(PROJECT)
@@ -99,9 +122,13 @@ class Destination:
     """Calls the driver through pluggy, so that plugins can wrap each verb."""
 
     def __init__(self, driver: Driver, plugins: Iterable[object] = ()) -> None:
+        self._plugins = tuple(plugins)
+        self._drive(driver)
+
+    def _drive(self, driver: Driver) -> None:
         self.driver = driver
         try:
-            self._hook = _hooks(driver, plugins)
+            self._hook = _hooks(driver, self._plugins)
         except pluggy.PluginValidationError as error:
             raise ConfigError(
                 f"a driver or plugin does not keep the contract: {error}",
@@ -131,11 +158,18 @@ class Destination:
         return self.driver.capabilities
 
     @property
+    def freshness(self) -> float:
+        return self.driver.freshness
+
+    @property
     def ledger(self) -> Ledger:
         return self.driver.ledger
 
     def open(self) -> None:
-        self.driver.open()
+        """Connect. The driver, and so the ledger, may be another one afterwards."""
+        driver = open_driver(self.driver)
+        if driver is not self.driver:
+            self._drive(driver)
 
     def close(self) -> None:
         self.driver.close()

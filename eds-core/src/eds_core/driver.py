@@ -49,6 +49,9 @@ class Driver(ABC):
     #: Set before ``open``: nothing may be written (a dry run). A destination that
     #: would have to be made then looks empty.
     read_only: bool = False
+    #: Seconds that a change may wait for others, to spare a destination that costs
+    #: by the commit. 0: it is written at once.
+    freshness: float = 0.0
 
     @abstractmethod
     def __init__(self, url: str) -> None:
@@ -59,7 +62,8 @@ class Driver(ABC):
         """Connect, within 10 seconds. Also after ``close``, to connect again.
 
         Raises ConfigError for what the user must change (password, database,
-        privilege), TransientError when the server cannot be reached now.
+        privilege), TransientError when the server cannot be reached now, and
+        OtherDriver when the server is one that another driver speaks to.
         """
 
     @abstractmethod

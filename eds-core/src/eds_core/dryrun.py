@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
+from .destination import open_driver
 from .driver import Driver, hookimpl
 from .errors import ConfigError
 from .event import Row, VersionedKey
@@ -36,10 +37,10 @@ class DryRun(Driver):
         self._driver = driver(url)
         self._driver.read_only = True
         self._changed: dict[str, dict[str, ColumnType]] = {}  # by table, so far
-        self.ledger = DryLedger(self._driver.ledger)
+        self.ledger = DryLedger(lambda: self._driver.ledger)
 
     def open(self) -> None:
-        self._driver.open()
+        self._driver = open_driver(self._driver)
 
     def close(self) -> None:
         self._driver.close()
@@ -77,9 +78,13 @@ class DryRun(Driver):
 class DryLedger(Ledger):
     """Positions kept in memory only; nothing is claimed from anybody."""
 
-    def __init__(self, real: Ledger) -> None:
-        self._real = real
+    def __init__(self, real: Callable[[], Ledger]) -> None:
+        self._find_real = real
         self._mine: dict[str, Checkpoint] = {}
+
+    @property
+    def _real(self) -> Ledger:
+        return self._find_real()
 
     def create(self) -> None:
         """Nothing is made."""

@@ -2,9 +2,11 @@
 
 EdsError
 ├── ConfigError            tell the user what to change, exit 2
+│   └── OtherDriver        let the driver of another scheme speak to that server
 ├── DecodeError            quarantine the message, go on
 └── DestinationError
     ├── TransientError     roll back, wait, the same batch again
+    │   └── ConflictError  roll back, the same transaction again, soon
     ├── RejectedError      one row is at fault: isolate and quarantine it
     ├── TableError         one table is at fault: park it, the others go on
     ├── TakenOver          another EDS owns this company now: give it up
@@ -30,6 +32,14 @@ class ConfigError(EdsError):
     """The command line, a file or a URL is wrong; nothing was started."""
 
 
+class OtherDriver(ConfigError):  # noqa: N818 - a state of affairs, named as such
+    """The server is not of this driver's kind; *url* selects the driver that is."""
+
+    def __init__(self, message: str, *, url: str) -> None:
+        super().__init__(message, advice="let the URL's scheme name that database")
+        self.url = url
+
+
 class DecodeError(EdsError):
     """The message holds no change event that can be applied."""
 
@@ -40,6 +50,13 @@ class DestinationError(EdsError):
 
 class TransientError(DestinationError):
     """The destination may do it later: the connection, a lock, a full disk."""
+
+
+class ConflictError(TransientError):
+    """Another transaction was in the way; nothing of this one was done.
+
+    The connection is sound, and ours still is the company.
+    """
 
 
 class RejectedError(DestinationError):

@@ -126,6 +126,7 @@ class Intake:
         self.lanes: dict[str, Lane] = {}
         self.arrived = arrived or asyncio.Event()
         self.gaps: list[Gap] = []
+        self._met: dict[tuple[str, str], ChangeEvent] = {}
         self._watch = watch  # sees each message as it came (--dump-dir)
 
     def open_lane(self, company: str, after: int, time: int = 0) -> None:
@@ -138,6 +139,22 @@ class Intake:
         if lane is None:
             return 0
         return sum(size_of(e.message) for e in (*lane.held, *lane.queue))
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are not yet taken."""
+        return sum(map(len, self.lanes.values()))
+
+    def met(self) -> list[ChangeEvent]:
+        """An event of each table and model version that came since the last call."""
+        events = [*self._met.values()]
+        self._met.clear()
+        return events
+
+    @property
+    def holds(self) -> bool:
+        """Whether some were to be taken and could not: their schema is awaited."""
+        return any(lane.held for lane in self.lanes.values())
 
     def examined(self, company: str) -> int:
         """The sequence up to which this company's messages have left, or wait."""
@@ -175,6 +192,7 @@ class Intake:
         try:
             entry.event = event = decode(message)
             message.unpacked = max(0, len(event.after) - len(message.data))
+            self._met.setdefault((event.table, event.model_version), event)
         except DecodeError as error:
             entry.error = error
         self.lanes[message.company].queue.append(entry)
@@ -182,6 +200,7 @@ class Intake:
     def take(self, schemas: Schemas) -> Taken:
         """A batch: a fair share of every lane, in stream order within each."""
         taken = Taken()
+        self._met.clear()
         lanes = [(name, lane) for name, lane in sorted(self.lanes.items()) if lane]
         for left, (_, lane) in zip(
             range(len(lanes), 0, -1), sorted(lanes, key=_length), strict=True

@@ -3,8 +3,8 @@
     feed -> intake (decoded on arrival) -> work -> writer: rows + checkpoint, commit
 
 The checkpoint in the transaction of the rows is the acknowledgement. No timer
-makes a lone event wait: whatever has been decoded is written; while the
-destination is busy the next batch gathers.
+makes a lone event wait: what has been decoded is written; meanwhile the next batch
+gathers. Only a driver with ``freshness`` lets events wait, and is bothered less.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from .errors import (
     TransientError,
 )
 from .event import Message
+from .gathering import Gathering
 from .intake import Intake, Taken
 from .ledger import Quarantined
 from .plugins import BatchReport
@@ -75,16 +76,19 @@ class Pipeline:
         self._intake = Intake(options.watch)
         self._registry = Registry(NatsSchemas(feed), self._intake.arrived.set)
         self._repeats = Repeats(feed, self._intake, self._registry.get)
-        claims = Claims(feed, destination.ledger, options.identity, self._call)
+        claims = Claims(feed, destination, options.identity, self._call)
         self._companies = Companies(feed, self._intake, claims, self._repeats)
         self._positions = claims.positions
         self._stop = asyncio.Event()
+        self._gathering = Gathering(destination.freshness)
+        self._chores_every = max(_CHORES_EVERY, destination.freshness)
+        self._idle_move_every = _IDLE_MOVE_EVERY * max(1.0, destination.freshness)
         self._next_chores = 0.0
         self._retried = 0  # the sequence that retries have come to
-        self._next_idle_move = time.monotonic() + _IDLE_MOVE_EVERY
+        self._next_idle_move = time.monotonic() + self._idle_move_every
 
     def stop(self) -> None:
-        """Finish the batch that is being written, then return from ``run``."""
+        """Write what is being written or gathered, then return from ``run``."""
         self._stop.set()
         self._intake.arrived.set()
 
@@ -116,13 +120,13 @@ class Pipeline:
             self._intake.arrived.clear()
             if not await self._step():
                 await self._wait()
+        if self._destination.freshness:  # what was made to wait shall not wait on
+            await self._commit_taken(self._intake.take(self._registry.get))
 
     async def _step(self) -> bool:
         """Write one batch, or do one chore; False when there is nothing to do."""
         self._intake.tell_gaps()
-        taken = self._intake.take(self._registry.get)
-        if taken.entries or self._idle_move_due(taken):
-            await self._commit(self._work(taken), taken.size)
+        await self._commit_taken(taken := self._take())
         again = self._repeats.take(self._positions)
         if again is not None:
             await self._commit(*again)
@@ -130,6 +134,18 @@ class Pipeline:
         if chores:
             await self._chores()
         return bool(taken.entries or again or chores)
+
+    def _take(self) -> Taken:
+        """What is to be written now; nothing while events may wait for others."""
+        intake, size = self._intake, self._feed.pool.buffered
+        if self._gathering.due(intake.waiting, size, overdue=intake.holds):
+            return intake.take(self._registry.get)
+        self._registry.foresee(intake.met())
+        return Taken()
+
+    async def _commit_taken(self, taken: Taken) -> None:
+        if taken.entries or self._idle_move_due(taken):
+            await self._commit(self._work(taken), taken.size)
 
     def _work(self, taken: Taken) -> Work:
         moves = self._positions.moves(taken.reached)
@@ -140,14 +156,15 @@ class Pipeline:
         """Once a minute the checkpoint follows a stream that has nothing for us."""
         if time.monotonic() < self._next_idle_move:
             return False
-        self._next_idle_move = time.monotonic() + _IDLE_MOVE_EVERY
+        self._next_idle_move = time.monotonic() + self._idle_move_every
         moves = self._positions.moves(taken.reached)
         return any(move.new > move.old for move in moves.values())
 
     async def _wait(self) -> None:
-        """Until something arrives, or the next chores are due."""
+        """Until something arrives, or a wait is over, or chores are due."""
+        until = min(self._next_chores, self._gathering.until)
         try:
-            async with asyncio.timeout(self._next_chores - time.monotonic()):
+            async with asyncio.timeout(until - time.monotonic()):
                 await self._intake.arrived.wait()
         except TimeoutError:
             return
@@ -242,7 +259,7 @@ class Pipeline:
 
     async def _chores(self) -> None:
         """What is asked of the one writer through the ledger, and who owns it."""
-        self._next_chores = time.monotonic() + _CHORES_EVERY
+        self._next_chores = time.monotonic() + self._chores_every
         ledger = self._destination.ledger
         try:
             await self._companies.check_owner()

@@ -7,7 +7,8 @@ import logging
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Protocol
 
 from .errors import DecodeError, EdsError, TransientError
@@ -97,6 +98,12 @@ class Registry:
         if entry.schema is None or entry.schema.inferred:
             entry.schema = infer(entry.schema, event)
         return entry.schema
+
+    def foresee(self, events: Iterable[ChangeEvent]) -> None:
+        """Ask for what *events* will need, so that it is known when they go."""
+        for event in events:
+            with suppress(DecodeError):
+                self.get(event)
 
     def _add(self, name: tuple[str, str]) -> _Entry:
         entry = self._entries[name] = _Entry()

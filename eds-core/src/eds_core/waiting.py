@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+R = TypeVar("R")
 
 
 class Backoff:
@@ -25,3 +30,17 @@ class Backoff:
 
     async def wait(self) -> None:
         await asyncio.sleep(self.step())
+
+
+def again(work: Callable[[], R], after: type[Exception], times: int = 8) -> R:
+    """Do *work* until it does not raise *after*; at last let that through.
+
+    Waits more than a second in all, in the thread of the caller.
+    """
+    backoff = Backoff(first=0.01, most=1)
+    for _ in range(times - 1):
+        try:
+            return work()
+        except after:
+            time.sleep(backoff.step())
+    return work()

@@ -10,16 +10,24 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from .batch import Batch, Run
 from .destination import Destination
-from .errors import DestinationError, EdsError, RejectedError, TableError
+from .errors import (
+    ConflictError,
+    DestinationError,
+    EdsError,
+    RejectedError,
+    TableError,
+)
 from .event import Row, VersionedKey
 from .freshness import Freshness
 from .isolation import ALIKE, Isolation
 from .repair import repair
 from .schema import TableSchema
+from .waiting import again
 from .work import Work, coalesce
 
 log = logging.getLogger("eds.writer")
@@ -84,7 +92,8 @@ class Writer:
             work, batch = coalesce(work)
             try:
                 self._prepare(batch)
-                return self._commit(work, batch, careful)
+                commit = partial(self._commit, work, batch, careful)
+                return again(commit, after=ConflictError)
             except _BadEventsError as bad:
                 work = work.without_events(bad.events)
             except _TableFailedError as failed:

@@ -9,12 +9,14 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from eds_core.errors import ConfigError
+from eds_core.errors import ConfigError, OtherDriver
 from eds_core.sql.errors import LOST, UNKNOWN, Fault, first_sentence
 from eds_core.urls import redact
 
 Connection = psycopg.Connection[Any]
 
+#: Selects the driver for CockroachDB; the rest of the URL means what it meant here.
+_OVER = "cockroachdb+postgresql://"
 _SCHEME = re.compile(r"^postgres(ql)?(\+\w+)?://", re.IGNORECASE)
 
 #: libpq's parameters where the URL does not say otherwise. A peer that is gone
@@ -78,12 +80,20 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
 
 def parse(url: str) -> dict[str, Any]:
     """Return what libpq makes of *url*, and our defaults. Raises ConfigError."""
+    example = "postgresql://user:password@host:5432/database"
+    return parse_as("PostgreSQL", example, url, _SCHEME)
+
+
+def parse_as(
+    title: str, example: str, url: str, scheme: re.Pattern[str]
+) -> dict[str, Any]:
+    """``parse`` for a database that speaks the same protocol by another *scheme*."""
     try:
-        given = conninfo_to_dict(_SCHEME.sub("postgresql://", url, count=1))
+        given = conninfo_to_dict(scheme.sub("postgresql://", url, count=1))
     except (psycopg.Error, UnicodeError) as error:
         raise ConfigError(
-            f"{redact(url)} is not a PostgreSQL URL: {_reason(str(error))}",
-            advice="it should look like postgresql://user:password@host:5432/database; "
+            f"{redact(url)} is not a {title} URL: {_reason(str(error))}",
+            advice=f"it should look like {example}; "
             "in a password write %40 for @, %2F for /, %3A for :, %25 for %",
         ) from None  # the cause may hold the password
     _check_ports(url, str(given.get("port") or ""))
@@ -105,10 +115,14 @@ def _reason(text: str) -> str:
     return first if first.startswith("invalid URI query par") else first.split('"')[0]
 
 
-def connect(parameters: Mapping[str, Any], read_only: bool) -> Connection:
-    """Connect as *parameters* say; every statement is prepared when first used."""
+def connect(url: str, parameters: Mapping[str, Any], *, read_only: bool) -> Connection:
+    """Connect as *parameters* of *url* say; statements are prepared when first used.
+
+    Raises OtherDriver when the server is CockroachDB.
+    """
     connection = psycopg.connect(**parameters, prepare_threshold=0)
     try:
+        _check_kind(connection, url)
         _set_up(connection, read_only)
     except BaseException:
         connection.close()
@@ -116,12 +130,25 @@ def connect(parameters: Mapping[str, Any], read_only: bool) -> Connection:
     return connection
 
 
-def _set_up(connection: Connection, read_only: bool) -> None:
-    if connection.info.parameter_status("crdb_version"):
-        raise ConfigError(
-            "this server is CockroachDB, this driver is for PostgreSQL",
-            advice="use a driver for cockroachdb:// when there is one",
+def _check_kind(connection: Connection, url: str) -> None:
+    if crdb_version(connection):
+        raise OtherDriver(
+            f"the server of {redact(url)} is CockroachDB",
+            url=_SCHEME.sub(_OVER, url, count=1),
         )
+
+
+def crdb_version(connection: Connection) -> str:
+    """What CockroachDB says of its version; nothing where it is another server."""
+    if told := connection.info.parameter_status("crdb_version"):
+        return told
+    # A pooler between may keep that to itself.
+    row = connection.execute("SELECT version()").fetchone()
+    version = str(row[0]) if row else ""
+    return version if version.startswith("CockroachDB") else ""
+
+
+def _set_up(connection: Connection, read_only: bool) -> None:
     connection.prepared_max = 1000  # a few per table and model version
     settings = {**SETTINGS, "default_transaction_read_only": str(read_only)}
     calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))

@@ -62,7 +62,9 @@ class PostgresDriver(SqlDriver):
         parameters = connecting.parse(self.url)
         return create_engine(
             "postgresql+psycopg://",
-            creator=lambda: connecting.connect(parameters, self.read_only),
+            creator=lambda: connecting.connect(
+                self.url, parameters, read_only=self.read_only
+            ),
             poolclass=NullPool,
             hide_parameters=True,
             pool_reset_on_return=None,  # a connection is closed, not put back

@@ -9,20 +9,11 @@ from typing import Any, TypeVar
 import click
 
 from eds_core.console import set_up_logging
+from eds_core.durations import parse_duration
 from eds_core.errors import ConfigError
 
 F = TypeVar("F")
 
-_UNITS = {
-    "h": 3600.0,
-    "m": 60.0,
-    "s": 1.0,
-    "ms": 0.001,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "ns": 1e-9,
-}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
 _PREFIX = re.compile(r"[A-Za-z0-9_-]{0,64}")
 
 
@@ -39,10 +30,10 @@ class Duration(click.ParamType[timedelta]):
     ) -> timedelta:
         if isinstance(value, timedelta):
             return value
-        parts = _PART.findall(value)
-        if not parts or "".join(n + u for n, u in parts) != value:
-            self.fail(f"{value!r} is not a duration such as 1h45m or 90s", param, ctx)
-        found = timedelta(seconds=sum(float(n) * _UNITS[u] for n, u in parts))
+        try:
+            found = parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
         if not timedelta(0) < found <= self._most:
             hours = self._most.total_seconds() / 3600
             self.fail(f"{value} is not between 0 and {hours:g}h", param, ctx)

@@ -44,6 +44,8 @@ class SqlDialect(Driver):
     check_at_once: ClassVar[str] = ""
     #: Rows that a bulk load writes at once.
     load_at_once: ClassVar[int] = 5_000
+    #: What changes a table is executed outside of any transaction.
+    alters_alone: ClassVar[bool] = False
     #: Names that differ in case only are one name.
     folds_case: ClassVar[bool] = False
 
@@ -51,7 +53,12 @@ class SqlDialect(Driver):
         self.url = url
         dialect = self.parse(url).get_dialect()()
         self.session = Session(
-            dialect, self.read_fault, self.answers, self.begin, self.check_at_once
+            dialect,
+            self.read_fault,
+            self.answers,
+            self.begin,
+            self.check_at_once,
+            alters_alone=self.alters_alone,
         )
         self.books = self.make_books()
         self.ledger = SqlLedger(self.session, self.books)

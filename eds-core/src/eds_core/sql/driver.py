@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 from eds_core.driver import hookimpl
 from eds_core.errors import DestinationError, TableError, TransientError
@@ -26,6 +27,8 @@ from .tables import (
     missing,
     narrow,
 )
+
+T = TypeVar("T", Row, VersionedKey)
 
 
 class SqlDriver(SqlDialect):
@@ -98,9 +101,7 @@ class SqlDriver(SqlDialect):
 
     def _take(self, step: Step, change: SchemaChange) -> int:
         try:
-            with self.session.transaction():
-                for statement in step:
-                    self.session.run(statement)
+            self.session.settled(lambda: self._execute(step))
         except TransientError:
             raise
         except DestinationError:
@@ -109,6 +110,11 @@ class SqlDriver(SqlDialect):
                 raise
             return 0
         return len(step)
+
+    def _execute(self, step: Step) -> None:
+        with self.session.altering():
+            for statement in step:
+                self.session.run(statement)
 
     def _create(self, table: TableSchema) -> str:
         quote = self.session.quote
@@ -132,24 +138,32 @@ class SqlDriver(SqlDialect):
     def upsert(self, table: TableSchema, rows: Sequence[Row]) -> int:
         if not rows:
             return 0
-        with self.session.joined(), self._about(table.name):
-            return self.write(self._target(table), rows)
+        return self._settled(self.write, table, rows)
 
     @hookimpl
     def delete(self, table: TableSchema, keys: Sequence[VersionedKey]) -> int:
         if not keys:
             return 0
-        with self.session.joined(), self._about(table.name):
-            return self.remove(self._target(table), keys)
+        return self._settled(self.remove, table, keys)
 
     @hookimpl
     def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> int:
         chunks = portable.chunks(rows, self.load_at_once)
-        return sum(self._load(table, chunk) for chunk in chunks)
+        return sum(self._settled(self.load, table, chunk) for chunk in chunks)
 
-    def _load(self, table: TableSchema, rows: Sequence[Row]) -> int:
-        with self.session.joined(), self._about(table.name):
-            return self.load(self._target(table), rows)
+    def _settled(
+        self,
+        verb: Callable[[Target, Sequence[T]], int],
+        table: TableSchema,
+        items: Sequence[T],
+    ) -> int:
+        """Do it in the transaction that is open, or in one of its own."""
+
+        def once() -> int:
+            with self.session.joined(), self._about(table.name):
+                return verb(self._target(table), items)
+
+        return self.session.settled(once)
 
     def _target(self, table: TableSchema) -> Target:
         """Match *table* with the real one. Raises TableError when they cannot be."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from eds_core.errors import (
     ConfigError,
+    ConflictError,
     DestinationError,
     FatalError,
     RejectedError,
@@ -35,7 +36,9 @@ ANSWERS: Answers = {
     "2B": TableError,  # something of the user's depends on it
     "3D": FatalError,  # no such database
     "3F": FatalError,  # no such schema
-    "40": TransientError,  # serialization, deadlock
+    "40": TransientError,  # rolled back, or nobody knows (40003)
+    "40001": ConflictError,  # serialization
+    "40P01": ConflictError,  # deadlock
     "42": TableError,  # no such table or column, no privilege
     "44": TableError,  # a view's check option
     "53": TransientError,  # disk full, memory, too many connections

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -17,6 +18,7 @@ from sqlalchemy import (
 )
 
 from eds_core.errors import (
+    ConflictError,
     DestinationError,
     FatalError,
     PositionMoved,
@@ -50,6 +52,22 @@ from .books import (
 from .errors import not_alone
 from .session import Session
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def settled(
+    method: Callable[Concatenate[SqlLedger, P], R],
+) -> Callable[Concatenate[SqlLedger, P], R]:
+    """Do it again while other transactions are in its way, if it has its own."""
+
+    @wraps(method)
+    def run(ledger: SqlLedger, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        session = ledger._session  # noqa: SLF001 - it is a method's
+        return session.settled(lambda: method(ledger, *args, **kwargs))
+
+    return run
+
 
 class SqlLedger(Ledger):
     """Positions, quarantine and table states over *session*, in *books*."""
@@ -70,11 +88,14 @@ class SqlLedger(Ledger):
         rows = self._all(self._books.checkpoint)
         return {row.company: checkpoint_of(row) for row in rows}
 
+    @settled
     def establish(self, checkpoint: Checkpoint) -> None:
         try:
             with self._session.transaction():
                 if self._checkpoint(checkpoint.company) is None:
                     self._insert_checkpoint(checkpoint)
+        except ConflictError:
+            raise
         except DestinationError:
             # Another server may have been first; its row is as good as ours.
             if checkpoint.company not in self.checkpoints():
@@ -95,6 +116,7 @@ class SqlLedger(Ledger):
         }
         self._session.execute(insert(self._books.checkpoint), row)
 
+    @settled
     def claim(self, company: str, owner: str, role: Role) -> Checkpoint | None:
         self._roles[company] = role
         table = self._books.checkpoint
@@ -102,6 +124,7 @@ class SqlLedger(Ledger):
             self._take(company, owner, table.c.epoch + 1)
             return self._checkpoint(company)
 
+    @settled
     def reclaim(self, company: str, epoch: int, owner: str) -> Checkpoint:
         c = self._books.checkpoint.c
         with self._session.transaction():
@@ -167,6 +190,7 @@ class SqlLedger(Ledger):
         row = self._session.execute(query).first()
         return None if row is None else checkpoint_of(row)
 
+    @settled
     def quarantine(self, entries: Sequence[Quarantined]) -> None:
         table = self._books.quarantine
         last = {entry.id: entry for entry in entries}
@@ -178,6 +202,7 @@ class SqlLedger(Ledger):
             with not_alone():
                 self._session.execute(insert(table), rows)
 
+    @settled
     def quarantined(
         self,
         *,
@@ -199,6 +224,7 @@ class SqlLedger(Ledger):
         rows.sort(key=lambda row: (row.seq, row.id))
         return [quarantined_of(row) for row in rows[:most]]
 
+    @settled
     def set_quarantine_state(self, ids: Iterable[str], state: str) -> int:
         table = self._books.quarantine
         with self._session.transaction():
@@ -209,6 +235,7 @@ class SqlLedger(Ledger):
                 for some in in_parts(ids)
             )
 
+    @settled
     def drop_quarantined(self, ids: Iterable[str]) -> int:
         table = self._books.quarantine
         with self._session.joined():
@@ -219,6 +246,7 @@ class SqlLedger(Ledger):
                 for some in in_parts(ids)
             )
 
+    @settled
     def park(self, entries: Sequence[Parked]) -> None:
         with self._session.joined():
             for entry in entries:
@@ -240,6 +268,7 @@ class SqlLedger(Ledger):
             return entry.sequence
         return min(int(known), entry.sequence)
 
+    @settled
     def unpark(self, table: str, company: str) -> None:
         parked = self._books.parked
         with self._session.joined():
@@ -249,6 +278,7 @@ class SqlLedger(Ledger):
     def parked(self) -> list[Parked]:
         return [parked_of(row) for row in self._all(self._books.parked)]
 
+    @settled
     def request_resume(self, table: str) -> int:
         parked = self._books.parked
         if not self._session.has_table(parked.name):
@@ -278,6 +308,7 @@ class SqlLedger(Ledger):
             with not_alone():
                 self._session.execute(insert(into), {**key, **first})
 
+    @settled
     def report(self, statuses: Mapping[tuple[str, str], TableStatus]) -> None:
         table = self._books.status
         with self._session.joined():
@@ -290,6 +321,7 @@ class SqlLedger(Ledger):
     def statuses(self) -> list[TableStatus]:
         return [status_of(row) for row in self._all(self._books.status)]
 
+    @settled
     def _all(
         self,
         table: Table,

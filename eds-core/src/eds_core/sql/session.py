@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Connection,
@@ -21,14 +21,18 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
 from eds_core.errors import (
+    ConflictError,
     DestinationError,
     EdsError,
     RejectedError,
     TableError,
     TransientError,
 )
+from eds_core.waiting import again
 
 from .errors import LOST, UNKNOWN, Answers, Fault, decide, first_sentence
+
+R = TypeVar("R")
 
 #: A driver's way to read its database's exceptions.
 ReadFault = Callable[[BaseException], Fault]
@@ -39,7 +43,8 @@ class Session:
 
     *begin* is a statement that opens a writing transaction, where the database's
     own way (or its DBAPI's) does not do; *check_at_once* one that has deferred
-    constraints checked by each statement.
+    constraints checked by each statement. With *alters_alone* no transaction is
+    begun for what changes tables.
     """
 
     def __init__(
@@ -49,12 +54,15 @@ class Session:
         answers: Answers,
         begin: str = "",
         check_at_once: str = "",
+        *,
+        alters_alone: bool = False,
     ) -> None:
         self._dialect = dialect  # until there is a connection, which knows better
         self._read_fault = read_fault
         self._answers = answers
         self._begin = begin
         self._check_at_once = check_at_once
+        self._alters_alone = alters_alone
         self._checks_at_once = False
         self._engine: Engine | None = None
         self._connection: Connection | None = None
@@ -163,6 +171,13 @@ class Session:
                 nested.rollback()
             raise
 
+    def settled(self, work: Callable[[], R]) -> R:
+        """Do *work*, whole transactions, again while others are in their way.
+
+        Inside of a transaction once only: all of that one has to be done again.
+        """
+        return work() if self._inside else again(work, after=ConflictError)
+
     @contextmanager
     def joined(self) -> Iterator[None]:
         """The transaction that is open, or one of its own."""
@@ -258,13 +273,39 @@ class Session:
         """The statement that makes *table*; needs no connection."""
         return str(CreateTable(table).compile(dialect=self.dialect)).strip()
 
+    @contextmanager
+    def altering(self) -> Iterator[None]:
+        """Change tables: in a transaction, or each statement for itself."""
+        if not self._alters_alone:
+            with self.transaction():
+                yield
+            return
+        if self._inside:
+            raise RuntimeError("a transaction is open, which this would commit")
+        connection = self.connection
+        with self.translated():
+            connection.rollback()
+            usual = connection.default_isolation_level
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            yield
+        finally:
+            self._roll_back(connection)  # for SQLAlchemy: nothing is open
+            with self.translated():
+                connection.execution_options(isolation_level=usual)
+
     def ensure(self, table: Table) -> None:
         """Make *table* unless it is there; two servers may do so at once."""
+        self.settled(lambda: self._ensure(table))
+
+    def _ensure(self, table: Table) -> None:
         if self.has_table(table.name):
             return
         try:
-            with self.transaction():
+            with self.altering():
                 self.execute(CreateTable(table))
+        except ConflictError:
+            raise
         except DestinationError:
             if not self.has_table(table.name):
                 raise

@@ -138,5 +138,5 @@ class Shop(Destination):
     def run(self, *statements: str) -> None:
         """Do what a user might do to the database, in its own words."""
         for statement in statements:
-            with self.sql.session.transaction():
+            with self.sql.session.altering():
                 self.sql.session.run(statement)

@@ -152,7 +152,7 @@ class Suite:
         if not isinstance(driver, SqlDriver):
             raise NotImplementedError(f"{type(self).__name__} has to override drop()")
         if driver.session.has_table(table.name):
-            with driver.session.transaction():
+            with driver.session.altering():
                 driver.session.run(
                     f"DROP TABLE {driver.session.quote_table(table.name)}"
                 )

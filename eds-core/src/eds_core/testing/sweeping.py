@@ -101,7 +101,7 @@ def _drop_empty_books(driver: SqlDriver, before: frozenset[str]) -> None:
     session = driver.session
     for name in sorted(_books(driver) - before):
         if driver.count(name) == 0:
-            with session.transaction():
+            with session.altering():
                 session.run(f"DROP TABLE {session.quote_table(name)}")
 
 

@@ -1,0 +1,5 @@
+"""CockroachDB as an EDS destination."""
+
+from .driver import CockroachDriver
+
+__all__ = ["CockroachDriver"]

@@ -1,0 +1,5 @@
+"""Snowflake as an EDS destination."""
+
+from .driver import SnowflakeDriver
+
+__all__ = ["SnowflakeDriver"]

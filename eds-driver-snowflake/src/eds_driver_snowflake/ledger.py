@@ -1,0 +1,54 @@
+"""The ledger on a database that enforces no key."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.schema import CreateTable
+
+from eds_core.ledger import Checkpoint
+from eds_core.sql.books import as_text, now, storable
+from eds_core.sql.ledger import SqlLedger
+
+
+class SnowflakeLedger(SqlLedger):
+    """The same tables, made and first written in other words."""
+
+    def create(self) -> None:
+        """Ask once for all of them: each statement is a round trip."""
+        session = self._session
+        with session.translated():
+            place = session.quote(session.schema or "")
+            show = f"SHOW TABLES LIKE '_eds_%' IN SCHEMA {place}"
+            there = {row[1] for row in session.connection.exec_driver_sql(show)}
+            for table in self._books.all:
+                if table.name not in there:
+                    session.connection.execute(CreateTable(table, if_not_exists=True))
+
+    def _insert_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Merge a company's first position.
+
+        Two servers that start at once would both insert one. MERGE takes the
+        table's lock, so that the second one finds the first one's row.
+        """
+        row = {
+            "company": checkpoint.company,
+            "seq": checkpoint.sequence,
+            "time": as_text(checkpoint.time),
+            "account": checkpoint.account,
+            "stream": checkpoint.stream,
+            "prefix": checkpoint.prefix,
+            "epoch": checkpoint.epoch,
+            "owner": storable(checkpoint.owner),
+            "role": checkpoint.role,
+            "updated": now(),
+        }
+        place = self._session.quote_table(self._books.checkpoint.name)
+        every = ", ".join(f'"{name}"' for name in row)
+        values = ", ".join(f':{name} AS "{name}"' for name in row)
+        merged = ", ".join(f's."{name}"' for name in row)
+        statement = (
+            f"MERGE INTO {place} t USING (SELECT {values}) s "  # noqa: S608 - identifiers only, quoted
+            'ON t."company" = s."company" WHEN NOT MATCHED THEN '
+            f"INSERT ({every}) VALUES ({merged})"
+        )
+        self._session.execute(text(statement), row)
