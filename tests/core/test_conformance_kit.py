@@ -39,7 +39,7 @@ class TestMine(DriverConformance):
 """
 LAYERS = [
     f"--conformance-layer={name}"
-    for name in ("contract", "migrating", "ledger", "adopting", "model")
+    for name in ("contract", "migrating", "ledger", "quarantine", "adopting", "model")
 ]
 
 

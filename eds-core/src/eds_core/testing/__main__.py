@@ -23,16 +23,20 @@ BEGIN, END = "<!-- conformance: types -->", "<!-- conformance: end -->"
 
 
 def keep(place: Path, new: list[Path]) -> list[str]:
-    """Put reports of suites that met a database into *place*; say which did not."""
+    """Put reports into *place*; return the suites that met no database.
+
+    What they found with one, earlier, stays.
+    """
     place.mkdir(parents=True, exist_ok=True)
     left_out = []
     for report in [report for path in new for report in load(path)]:
         if not report["documented"]:
             continue
-        if touched_a_database(report):
+        path, met = place / f"{report['name']}.json", touched_a_database(report)
+        if met or not path.exists():
             lasting = {k: v for k, v in report.items() if k != MEASURED}
-            write(place / f"{report['name']}.json", [lasting])
-        else:
+            write(path, [lasting])
+        if not met:
             left_out.append(str(report["name"]))
     return left_out
 
@@ -56,7 +60,7 @@ def main(arguments: list[str]) -> int:
             left_out = keep(Path(place), [Path(path) for path in new])
             Path(page).write_text(support_matrix(kept(Path(place))), encoding="utf-8")
             for name in left_out:
-                sys.stderr.write(f"{name}: no database, its last report stays\n")
+                sys.stderr.write(f"{name}: no database; what it found earlier stays\n")
         case ["types", readme, report]:
             (found,) = load(Path(report))
             text = Path(readme).read_text(encoding="utf-8")
