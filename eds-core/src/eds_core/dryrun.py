@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from .driver import Driver, hookimpl
 from .errors import ConfigError
-from .event import Row, VersionedKey
+from .event import Key, Row, Version, VersionedKey
 from .ledger import (
     Checkpoint,
     Ledger,
@@ -52,6 +52,20 @@ class DryRun(Driver):
         if (change := self._changed.get(table)) is not None:
             present |= {c.name: c.type for c in (*change.adds, *change.widens)}
         return present
+
+    def key(self, table: str) -> tuple[str, ...]:
+        return self._driver.key(table)
+
+    def read(self, table: TableSchema, after: Key | None, most: int) -> list[Row]:
+        return self._driver.read(table, after, most)
+
+    def unversioned(
+        self, table: TableSchema, keys: Sequence[Key] | None = None
+    ) -> list[Row]:
+        return self._driver.unversioned(table, keys)
+
+    def deleted(self, table: TableSchema, keys: Sequence[Key]) -> Mapping[Key, Version]:
+        return self._driver.deleted(table, keys)
 
     @hookimpl
     def migrate(self, change: SchemaChange) -> int:

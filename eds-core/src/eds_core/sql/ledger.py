@@ -24,7 +24,6 @@ from eds_core.errors import (
 )
 from eds_core.ledger import (
     Checkpoint,
-    Ledger,
     Move,
     Parked,
     Quarantined,
@@ -48,15 +47,17 @@ from .books import (
     storable,
 )
 from .errors import not_alone
+from .imports import SqlImports
 from .session import Session
 
 
-class SqlLedger(Ledger):
+class SqlLedger(SqlImports):
     """Positions, quarantine and table states over *session*, in *books*."""
 
-    def __init__(self, session: Session, books: Books) -> None:
-        self._session = session
-        self._books = books
+    def __init__(
+        self, session: Session, books: Books, *, shared_locks: bool = False
+    ) -> None:
+        super().__init__(session, books, shared_locks=shared_locks)
         self._roles: dict[str, Role] = {}
         self._there: set[str] = set()  # tables that were seen to exist
         # Made once: to build it costs more than to execute it.
@@ -100,7 +101,12 @@ class SqlLedger(Ledger):
         table = self._books.checkpoint
         with self._session.transaction():
             self._take(company, owner, table.c.epoch + 1)
-            return self._checkpoint(company)
+            found = self._checkpoint(company)
+            if found is not None and role == "import":
+                self._begin(company, found.epoch, owner)
+            elif found is not None and self._exists(self._books.heartbeat.name):
+                self._end(company)
+            return found
 
     def reclaim(self, company: str, epoch: int, owner: str) -> Checkpoint:
         c = self._books.checkpoint.c
