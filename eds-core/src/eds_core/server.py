@@ -12,15 +12,15 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
 
-from .claims import Identity, this_process
-from .credentials import Credentials, read_credentials
+from .claims import identity_of
+from .credentials import read_credentials
 from .destination import Destination, find_driver
 from .driver import Driver
 from .dryrun import DryRun
 from .dump import Dump
 from .errors import ConfigError, EdsError, TakenOver
 from .pipeline import Options, Pipeline
-from .stream import STREAM, Feed, Settings
+from .stream import Feed, Settings
 from .urls import redact
 
 log = logging.getLogger("eds")
@@ -144,25 +144,10 @@ class Server:
     def _pipeline_options(self, *, first: bool) -> Options:
         """Each destination reads for itself; one of them is enough to be watched."""
         return Options(
-            identity=self._identity(self._credentials),
+            identity=identity_of(self._credentials, self._options.prefix),
             companies=self._credentials.companies,
             look_back=self._options.look_back,
             watch=self._watch if first else None,
-        )
-
-    def _identity(self, credentials: Credentials) -> Identity:
-        prefix = self._options.prefix
-
-        def durables(company: str) -> tuple[str, ...]:
-            """The names that earlier servers gave their consumers."""
-            return f"{prefix}eds-server-{company}", f"eds-{credentials.name}"
-
-        return Identity(
-            owner=this_process(),
-            account=credentials.account,
-            stream=STREAM,
-            prefix=prefix,
-            durables=durables,
         )
 
 
