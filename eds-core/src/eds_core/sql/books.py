@@ -25,7 +25,14 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from eds_core.event import Message
-from eds_core.ledger import Checkpoint, Parked, Quarantined, Role, TableStatus
+from eds_core.ledger import (
+    Checkpoint,
+    ImportedFile,
+    Parked,
+    Quarantined,
+    Role,
+    TableStatus,
+)
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000_000
@@ -61,6 +68,13 @@ class Books:
         self.quarantine = self._quarantine()
         self.parked = self._parked()
         self.status = self._status()
+        self.heartbeat = self._table(
+            "_eds_heartbeat",
+            self._key("company"),
+            Column("epoch", BigInteger, nullable=False),
+            *self._texts("owner", "at"),
+        )
+        self.imported = self._imported()
 
     @property
     def all(self) -> tuple[Table, ...]:
@@ -110,6 +124,18 @@ class Books:
             Column("lag", Float(53)),
             Column("rows_written", BigInteger, nullable=False),
             Column("updated", self._name),
+        )
+
+    def _imported(self) -> Table:
+        numbers = (
+            *("bytes_read", "lines_read", "is_done"),
+            *("rows_read", "rows_changed", "rows_quarantined"),
+        )
+        return self._table(
+            "_eds_import",
+            self._key("id"),
+            *self._texts("table_name", "file", "updated"),
+            *(Column(name, BigInteger, nullable=False) for name in numbers),
         )
 
     def _table(self, name: str, *columns: Column[Any]) -> Table:
@@ -230,6 +256,34 @@ def parked_of(row: Row[Any]) -> Parked:
         row.reason or "",
         row.advice or "",
         bool(row.resume),
+    )
+
+
+def imported_row(file: ImportedFile) -> dict[str, object]:
+    return {
+        "table_name": file.table,
+        "file": storable(file.name),
+        "bytes_read": file.offset,
+        "lines_read": file.line,
+        "is_done": int(file.done),
+        "rows_read": file.read,
+        "rows_changed": file.changed,
+        "rows_quarantined": file.quarantined,
+        "updated": now(),
+    }
+
+
+def imported_of(row: Row[Any]) -> ImportedFile:
+    return ImportedFile(
+        row.id,
+        row.table_name or "",
+        row.file or "",
+        row.bytes_read,
+        row.lines_read,
+        bool(row.is_done),
+        row.rows_read,
+        row.rows_changed,
+        row.rows_quarantined,
     )
 
 
