@@ -161,6 +161,7 @@ class Server:
             name=f"eds-server-{self._credentials.name or 'unknown'}",
             trace=self._options.trace,
             account=self._credentials.account,
+            companies=self._credentials.companies,
         )
 
     def _pipeline_options(self, *, first: bool) -> Options:

@@ -35,7 +35,8 @@ _IDS_AT_ONCE = 500  # databases bound the parameters of one statement
 class Books:
     """The tables, in the types that a dialect prefers.
 
-    *name* is compared byte by byte and short enough for an index, as is *key*.
+    *name* is compared byte by byte and short enough for an index, as is *key*; *text*
+    and *data* hold whatever there is.
     """
 
     def __init__(
@@ -43,8 +44,12 @@ class Books:
         name: TypeEngine[Any] | None = None,
         key: TypeEngine[Any] | None = None,
         version: TypeEngine[Any] | None = None,
+        text: TypeEngine[Any] | None = None,
+        data: TypeEngine[Any] | None = None,
     ) -> None:
         self._name = name or String(255)
+        self._text = text or Text()
+        self._data = data or LargeBinary()
         self._metadata = MetaData()
         self.checkpoint = self._checkpoint()
         self.tombstone = self._table(
@@ -67,9 +72,9 @@ class Books:
             self._key("company"),
             Column("seq", BigInteger, nullable=False),
             Column("time", self._name),
-            *_texts("account", "stream", "prefix"),
+            *self._texts("account", "stream", "prefix"),
             Column("epoch", BigInteger, nullable=False),
-            *_texts("owner", "role"),
+            *self._texts("owner", "role"),
             Column("updated", self._name),
         )
 
@@ -77,12 +82,12 @@ class Books:
         return self._table(
             "_eds_quarantine",
             self._key("id"),
-            *_texts("company", "table_name", "event_id", "state"),
-            *_texts("reason", "advice", "at", "subject"),
+            *self._texts("company", "table_name", "event_id", "state"),
+            *self._texts("reason", "advice", "at", "subject"),
             Column("seq", BigInteger, nullable=False),
             Column("time", self._name),
-            Column("headers", Text),
-            Column("payload", LargeBinary),
+            Column("headers", self._text),
+            Column("payload", self._data),
         )
 
     def _parked(self) -> Table:
@@ -91,7 +96,7 @@ class Books:
             self._key("table_name"),
             self._key("company"),
             Column("seq", BigInteger, nullable=False),
-            *_texts("reason", "advice"),
+            *self._texts("reason", "advice"),
             Column("resume", SmallInteger, nullable=False),
         )
 
@@ -100,7 +105,7 @@ class Books:
             "_eds_status",
             self._key("table_name"),
             self._key("company"),
-            *_texts("state", "reason"),
+            *self._texts("state", "reason"),
             Column("last_event", self._name),
             Column("lag", Float(53)),
             Column("rows_written", BigInteger, nullable=False),
@@ -113,9 +118,8 @@ class Books:
     def _key(self, name: str) -> Column[Any]:
         return Column(name, self._name, primary_key=True)
 
-
-def _texts(*names: str) -> list[Column[Any]]:
-    return [Column(name, Text) for name in names]
+    def _texts(self, *names: str) -> list[Column[Any]]:
+        return [Column(name, self._text) for name in names]
 
 
 def as_text(nanoseconds: int) -> str:

@@ -36,6 +36,8 @@ class SqlDialect(Driver):
     types: ClassVar[Mapping[ColumnType, str]]
     key_types: ClassVar[Mapping[ColumnType, str]] = {}
     version_type: ClassVar[str] = "VARCHAR(40)"
+    #: What follows the columns in CREATE TABLE.
+    table_options: ClassVar[str] = ""
     #: What errors mean, by SQLSTATE.
     answers: ClassVar[Answers] = ANSWERS
     #: A statement that begins a transaction, where the DBAPI does not do it right.

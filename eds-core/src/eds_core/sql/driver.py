@@ -10,6 +10,7 @@ from typing import TypeVar
 from eds_core.driver import hookimpl
 from eds_core.errors import DestinationError, TableError, TransientError
 from eds_core.event import Row, VersionedKey
+from eds_core.failpoints import reached
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
 from eds_core.urls import redact
 
@@ -115,16 +116,18 @@ class SqlDriver(SqlDialect):
         with self.session.altering():
             for statement in step:
                 self.session.run(statement)
+                reached("migrate.step")
 
     def _create(self, table: TableSchema) -> str:
         quote = self.session.quote
         columns = [f"{quote(c.name)} {self._declared(c, table)}" for c in table.columns]
         columns.append(f"{quote(VERSION)} {self.version_type}")
         key = ", ".join(map(quote, table.key))
-        return (
+        made = (
             f"CREATE TABLE {self.session.quote_table(table.name)} "
             f"({', '.join(columns)}, PRIMARY KEY ({key}))"
         )
+        return f"{made} {self.table_options}".rstrip()
 
     def _declared(self, column: Column, table: TableSchema) -> str:
         declared = self.spelled(column, table)
