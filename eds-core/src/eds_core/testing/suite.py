@@ -161,8 +161,10 @@ class Suite:
         """What database this is, for the report; *driver* is open."""
         if not isinstance(driver, SqlDriver):
             return driver.title
-        version = driver.session.dialect.server_version_info or ()
-        return f"{driver.title} {'.'.join(map(str, version))}".strip()
+        dialect = driver.session.dialect
+        title = "MariaDB" if getattr(dialect, "is_mariadb", False) else driver.title
+        version = dialect.server_version_info or ()
+        return f"{title} {'.'.join(map(str, version))}".strip()
 
     @contextmanager
     def opened(self, url: str, traces: Traces) -> Iterator[Shop]:
