@@ -62,6 +62,10 @@ class SqlServerDriver(SqlDriver):
     folds_case = True
     version_type = statements.VERSION_TYPE
     types: ClassVar[Mapping[ColumnType, str]] = columns.TYPES
+    #: Of a key of one column; ``spelled`` knows the others.
+    key_types: ClassVar[Mapping[ColumnType, str]] = {
+        kind: columns.key_type(kind) for kind in columns.TYPES
+    }
 
     def __init__(self, url: str) -> None:
         self._address = address.read(url)
@@ -198,7 +202,7 @@ class SqlServerDriver(SqlDriver):
 
     def spelled(self, column: Column, table: TableSchema) -> str:
         if column.name in table.key:
-            return columns.key_type(column.type, table)
+            return columns.key_type(column.type, len(table.key))
         return self.types[column.type]
 
     def _add(self, table: str, column: str, declared: str) -> str:
