@@ -89,7 +89,6 @@ class SqlServerDriver(SqlDriver):
         )
         if connecting.is_freetds(connecting.chosen(self._address)):
             event.listen(engine, "do_setinputsizes", connecting.keep_whole)
-            event.listen(engine, "rollback", connecting.have_a_transaction)
         return engine
 
     def open(self) -> None:
@@ -100,25 +99,6 @@ class SqlServerDriver(SqlDriver):
                 raise
             why = connecting.why_not(self._address)
             raise TransientError(f"{error}{why}", advice=error.advice) from error
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        try:
-            with super().transaction():
-                yield
-        except (RejectedError, TableError):
-            self._renew()
-            raise
-
-    def _renew(self) -> None:
-        """Connect anew where what was over already could not be rolled back.
-
-        Else the same batch would come again for ever, as after a lost connection.
-        """
-        try:
-            _ = self.session.connection
-        except TransientError:
-            self.open()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
