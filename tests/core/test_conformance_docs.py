@@ -72,7 +72,7 @@ def test_a_report_is_of_the_kit_as_it_is(report):
     labels = {case.label for case in CASES}
 
     assert tested == {n for n in dir(DriverConformance) if n.startswith("test_")}, AGAIN
-    assert report["values"].keys() == labels, AGAIN
+    assert report["values"].keys() == (labels if report["tested_on"] else set()), AGAIN
 
 
 @each_report

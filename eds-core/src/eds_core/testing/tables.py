@@ -39,6 +39,7 @@ def support_matrix(reports: Sequence[Report]) -> str:
         _TITLE,
         _table(["", *_titles(reports)], _overview(reports)),
         "Figures are tests: those that hold, of those that apply.\n",
+        _not_run(reports),
         _section("Types", _table(["the shop's", *_titles(reports)], _types(reports))),
         _section("Values", _values(reports)),
         _section("What does not apply, and why", _opt_outs(reports)),
@@ -75,8 +76,19 @@ def _overview(reports: Sequence[Report]) -> list[list[str]]:
 
 def _held(tests: Mapping[str, Sequence[str]]) -> str:
     outcomes = Counter(outcome for outcome, _ in tests.values())
-    applied = outcomes["passed"] + outcomes["failed"]
-    return f"{outcomes['passed']} of {applied}" if applied else "does not apply"
+    applied = outcomes["passed"] + outcomes["failed"] + outcomes["not run"]
+    if applied == outcomes["not run"]:
+        return "not run" if applied else "does not apply"
+    return f"{outcomes['passed']} of {applied}"
+
+
+def _not_run(reports: Iterable[Report]) -> str:
+    """Say whose column is a promise only."""
+    return "".join(
+        f"**{title} was never run on a real database here.** What its column says of "
+        "types and values is what the driver declares.\n"
+        for title in _titles(each for each in reports if not each["tested_on"])
+    )
 
 
 def _types(reports: Sequence[Report]) -> list[list[str]]:
@@ -100,17 +112,22 @@ def _values(reports: Sequence[Report]) -> str:
     same = [case for case in CASES if case.label not in odd]
     exact = sum(case.expected == "exact" for case in same)
     rows = [[label, *(_outcome(report, label) for report in reports)] for label in odd]
+    every = "every driver"
+    if not all(report["tested_on"] for report in reports):
+        every = "every driver that was run"
     return (
-        f"Of {len(CASES)} values, {exact} are stored exactly by every driver, and "
-        f"{len(same) - exact} are rejected by every driver, as they fit no such "
+        f"Of {len(CASES)} values, {exact} are stored exactly by {every}, and "
+        f"{len(same) - exact} are rejected by {every}, as they fit no such "
         "column. The others:\n\n" + _table(["value", *_titles(reports)], rows)
     )
 
 
 def _outcome(report: Report, label: str) -> str:
     found: str = report["values"].get(label, "not run")
-    words = report["deviations"].get(label)
-    return f"{found}: {words[1]}" if words else found
+    declared, words = report["deviations"].get(label, ["", ""])
+    if found == "not run" and declared:
+        return f"not run; declared as {declared}: {words}"
+    return f"{found}: {words}" if words else found
 
 
 def _opt_outs(reports: Sequence[Report]) -> str:
