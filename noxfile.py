@@ -14,6 +14,8 @@ ROOT = Path(__file__).parent
 DISTRIBUTIONS = sorted(path.parent.name for path in ROOT.glob("eds-*/pyproject.toml"))
 SOURCES = os.pathsep.join(str(ROOT / name / "src") for name in DISTRIBUTIONS)
 
+SURVIVES = "EDS_TEST_SURVIVES"
+
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests"]
@@ -58,6 +60,14 @@ def mutants(session: nox.Session) -> None:
     """Break the drivers on purpose, in copies: the kit has to notice each time."""
     sync(session, "--group", "tests")
     session.run("python", "tests/mutants/run.py", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Break what can be broken; write down in the docs what EDS survives."""
+    sync(session, "--group", "tests")
+    page = str(ROOT / "docs" / "survives.md")
+    session.run("pytest", "tests/faults", *session.posargs, env={SURVIVES: page})
 
 
 @nox.session

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from bench import latency, stream
+from bench import imports, latency, stream
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="latency|stream")
-    for module in (latency, stream):
-        name = module.__name__.rpartition(".")[2]
+    commands = parser.add_subparsers(required=True, metavar="import|latency|stream")
+    for module in (imports, latency, stream):
+        name = getattr(module, "NAME", module.__name__.rpartition(".")[2])
         about = (module.__doc__ or "").partition("\n")[0]
         command = commands.add_parser(
             name,

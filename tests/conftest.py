@@ -59,6 +59,15 @@ def sqlserver() -> Iterator[servers.SqlServer]:
 
 
 @pytest.fixture(scope="session")
+def mariadb() -> Iterator[servers.MysqlServer]:
+    """A MariaDB server for the whole run; each test makes its own database."""
+    with servers.mysql("mariadb") as server:
+        if server is None:
+            pytest.skip(servers.NO_MARIADB)
+        yield server
+
+
+@pytest.fixture(scope="session")
 def cockroach(request: pytest.FixtureRequest) -> Iterator[servers.CockroachServer]:
     """The CockroachDB that is given, else its stand-in on PostgreSQL."""
     with servers.cockroach(lambda: request.getfixturevalue("postgres")) as server:
@@ -71,6 +80,15 @@ def snowflake() -> Iterator[servers.SnowflakeServer]:
     with servers.snowflake() as server:
         if server is None:
             pytest.skip(servers.NO_SNOWFLAKE)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[servers.MysqlServer]:
+    """A MySQL server (not MariaDB) for the whole run."""
+    with servers.mysql("mysql") as server:
+        if server is None:
+            pytest.skip(servers.NO_MYSQL)
         yield server
 
 
@@ -91,6 +109,40 @@ def cockroach_url(cockroach: servers.CockroachServer) -> str:
 def snowflake_url(snowflake: servers.SnowflakeServer) -> str:
     """The URL of an empty schema; what is written goes there at once."""
     return snowflake.new_schema()
+
+
+@pytest.fixture
+def mariadb_url(mariadb: servers.MysqlServer) -> Iterator[str]:
+    """The URL of an empty MariaDB database."""
+    mariadb.start()
+    yield mariadb.new_database()
+    mariadb.drop_databases()
+
+
+@pytest.fixture
+def mysql_url(mysql: servers.MysqlServer) -> Iterator[str]:
+    """The URL of an empty MySQL database."""
+    mysql.start()
+    yield mysql.new_database()
+    mysql.drop_databases()
+
+
+@pytest.fixture
+def own_mariadb(mariadb: servers.MysqlServer) -> servers.OwnMysql:
+    """The same server, for tests that stop it or make users on it."""
+    if not isinstance(mariadb, servers.OwnMysql):
+        pytest.skip("the MariaDB server that was given is not ours to change")
+    mariadb.start()
+    return mariadb
+
+
+@pytest.fixture
+def own_mysql(mysql: servers.MysqlServer) -> servers.OwnMysql:
+    """The same server, for tests that stop it or make users on it."""
+    if not isinstance(mysql, servers.OwnMysql):
+        pytest.skip("the MySQL server that was given is not ours to change")
+    mysql.start()
+    return mysql
 
 
 @pytest.fixture

@@ -89,9 +89,6 @@ class Situation:
     def _snowflake_no_schema(self):
         return {"urls": ["snowflake://user:secret%40word@account/db"]}
 
-    def _mysql_missing(self):
-        return {"urls": ["mariadb://user:secret%40word@host/db"]}
-
     def _nats_unreachable(self):
         return {"server": f"nats://{self.closed}"}
 

@@ -10,9 +10,11 @@ from functools import partial
 from urllib.parse import unquote, urlsplit
 
 import psycopg
+import pymysql
 import snowflake.connector
 from psycopg.types.json import set_json_loads
 
+MYSQLS = ("mysql", "mariadb")
 exactly = partial(json.loads, parse_float=Decimal)
 
 
@@ -50,11 +52,26 @@ def connect(url):
             timeout=10,
             isolation_level=None,
         )
+    if url.startswith(MYSQLS):
+        return connect_mysql(urlsplit(url))
     if url.startswith("snowflake://"):
         return _snowflake(url)
     connection = psycopg.connect(url, connect_timeout=5, autocommit=True)
     set_json_loads(exactly, connection)
     return connection
+
+
+def connect_mysql(url):
+    return pymysql.connect(
+        host=url.hostname,
+        port=url.port,
+        user=url.username,
+        password=unquote(url.password),
+        database=url.path.removeprefix("/"),
+        autocommit=True,
+        sql_mode="ANSI",
+        init_command="SET time_zone = '+00:00'",
+    )
 
 
 def _snowflake(url):
@@ -85,12 +102,13 @@ def table_names(url):
 
 
 def _table_names(connection):
-    query = (
-        "SELECT name FROM sqlite_master WHERE type = 'table'"
-        if isinstance(connection, sqlite3.Connection)
-        else "SELECT table_name FROM information_schema.tables "
-        "WHERE table_schema = current_schema()"
-    )
+    query = "SELECT table_name FROM information_schema.tables WHERE table_schema = "
+    if isinstance(connection, sqlite3.Connection):
+        query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    elif isinstance(connection, pymysql.Connection):
+        query += "DATABASE()"
+    else:
+        query += "current_schema()"
     return {name for row in _rows(connection, query) for name in row.values()}
 
 
@@ -142,8 +160,8 @@ class _Reader:
     """Values as they compare: exact, whatever a database calls them."""
 
     def __init__(self, url):
-        self._json_is_text = url.startswith(("sqlite", "snowflake"))
-        self._rounds = url.startswith("postgres")  # to microseconds
+        self._json_is_text = url.startswith(("sqlite", "snowflake", *MYSQLS))
+        self._rounds = url.startswith(("postgres", *MYSQLS))  # to microseconds
         self._cuts = url.startswith("snowflake")  # fakesnow does, Snowflake does not
 
     def differs(self, column, wanted, found):

@@ -31,7 +31,6 @@ CASES = {
     "scheme unknown": (2, "no driver for foo://", "pip install eds-driver-foo"),
     "driver missing": (2, "bigquery", "pip install eds-driver-bigquery"),
     "snowflake no schema": (2, "does not name a database and a schema"),
-    "mysql missing": (2, "mariadb", "pip install eds-driver-mysql"),
     "nats unreachable": (1, "cannot connect to NATS", "firewall"),
     "nats silent": (1, "cannot connect to NATS"),
     "database unreachable": (1, "cannot open postgresql://"),

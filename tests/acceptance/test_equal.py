@@ -6,6 +6,8 @@ import itertools
 import json
 import random
 
+import pytest
+
 from acceptance.harness import (
     MODULE,
     STRANGER,
@@ -20,6 +22,12 @@ from eds_core.sandbox import COMPANY, Sandbox, fold
 
 RESERVED = {"order", "user", "authorization"}
 COMPOSITE = {"customer_location_connection", "vehicle_location", "vehicle_owner"}
+
+
+@pytest.fixture(params=["sqlite", "postgres", "mariadb", "mysql"])
+def url(request):
+    """The URL of an empty destination: here, of every kind that there is."""
+    return request.getfixturevalue(f"{request.param}_url")
 
 
 def take(sandbox, count):

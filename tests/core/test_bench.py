@@ -23,7 +23,7 @@ def events():
     return importlib.import_module("bench.events")
 
 
-@pytest.mark.parametrize("name", ["__main__", "latency", "stream"])
+@pytest.mark.parametrize("name", ["__main__", "imports", "latency", "stream"])
 def test_every_benchmark_can_be_imported(name):
     importlib.import_module(f"bench.{name}")
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from eds_core.cli import main
-from eds_core.cli.main import with_command
+from eds_core.cli.main import _COMMANDS, with_command
 from eds_core.console import printable
 
 
@@ -59,7 +59,7 @@ def test_help_names_every_command():
     assert result.exit_code == 0
     assert "\n  eds demo\n" in result.output
     assert "...\n" not in result.output.partition("Commands:")[2]
-    for command in ("server", "demo", "drivers", "quarantine", "resume"):
+    for command in _COMMANDS:
         assert command in result.output
 
 
@@ -86,7 +86,13 @@ def test_drivers_lists_scheme_title_and_example():
         (["server"], "--creds is missing"),
         (["server", "--creds", "no.creds"], "no database URL"),
         (["server", "--creds", "no.creds", "sqlite:////tmp/x.db"], "no.creds"),
-        (["server", "--importer", ".", "sqlite:////tmp/x.db"], "not work yet"),
+        (["server", "--importer", ".", "sqlite:////tmp/x.db"], "--creds is missing"),
+        (["import", "."], "no database URL"),
+        (["import", "sqlite:////tmp/x.db"], "no files to import"),
+        (["import", "--repair", ".", "sqlite:////tmp/x.db"], "goes with --verify"),
+        (["import", "/no/such", "sqlite:////tmp/no.db"], "no file or folder /no/such"),
+        (["import", "--max-unpacked", "9X", ".", "u://"], "such as 50G"),
+        (["import", "--snapshot-time", "soon", ".", "u://"], "no date and time"),
         (["server", "--verbose", "--silent", "x"], "exclude each other"),
         (["server", "--consumer-start-time", "soon", "x"], "not a duration"),
         (["server", "--consumer-start-time", "200h", "x"], "between 0 and 168h"),

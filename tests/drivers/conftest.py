@@ -17,6 +17,7 @@ from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.sql import SqlDriver
 from eds_core.sqlite import SqliteDriver
 from eds_driver_cockroach import CockroachDriver
+from eds_driver_mysql import MysqlDriver
 from eds_driver_postgres import PostgresDriver
 from eds_driver_snowflake import SnowflakeDriver
 from eds_driver_sqlserver import SqlServerDriver
@@ -39,6 +40,8 @@ class Shop(Destination):
     """A destination, and short ways to write to it and look at it."""
 
     driver: SqlDriver
+    text_type = "TEXT"
+    part = ""  # of a text that an index takes
 
     def put(self, table: TableSchema, version: int | Version, /, **values: Any) -> int:
         return self.upsert(table, [row(table, version, **values)])
@@ -63,10 +66,24 @@ class Shop(Destination):
         with self.driver.session.reading() as connection:
             return connection.exec_driver_sql(query).scalar()
 
+    def text(self, table: str, column: str) -> Any:
+        """The one value of *column*, as the database itself writes it."""
+        quote = self.driver.session.quote
+        return self.value(
+            f"SELECT CAST({quote(column)} AS {self.text_type}) FROM {quote(table)}"
+        )
+
+    def make_unique(self, table: str, column: str) -> None:
+        """A unique index of the user's own."""
+        quote = self.driver.session.quote
+        self.run(
+            f"CREATE UNIQUE INDEX mine ON {quote(table)} ({quote(column)}{self.part})"
+        )
+
     @contextmanager
     def another(self) -> Iterator[Shop]:
         """A second server on the same database."""
-        second = Shop(type(self.driver)(self.driver.url))
+        second = type(self)(type(self.driver)(self.driver.url))
         second.open()
         try:
             yield second
@@ -91,6 +108,22 @@ def cased(statement: str) -> str:
 
 _TYPES = r"(?:varchar|text|int)\b"
 _WORD = re.compile(rf"""'[^']*'|"[^"]*"|\b(?!{_TYPES})([a-z_][a-z_0-9]*)\b""")
+
+
+class MysqlShop(Shop):
+    """Statements of the tests are standard SQL: quotes, ``||``."""
+
+    text_type = "CHAR"
+    part = "(40)"
+
+    def run(self, *statements: str) -> None:
+        with self.driver.session.transaction():
+            self.driver.session.run("SET @own = @@sql_mode, sql_mode = 'ANSI'")
+            try:
+                for statement in statements:
+                    self.driver.session.run(statement)
+            finally:
+                self.driver.session.run("SET sql_mode = @own")
 
 
 def as_version(version: int | Version) -> Version:
@@ -133,11 +166,17 @@ def _raw() -> Callable[..., Row]:
     return raw
 
 
+SHOPS: dict[type[Driver], type[Shop]] = {
+    MysqlDriver: MysqlShop,
+    SnowflakeDriver: CasedShop,
+}
 DRIVERS: dict[str, tuple[type[Driver], str]] = {
     "sqlite": (SqliteDriver, "sqlite_url"),
     "portable": (PortableSqlite, "sqlite_url"),
     "postgres": (PostgresDriver, "postgres_url"),
     "cockroach": (CockroachDriver, "cockroach_url"),
+    "mariadb": (MysqlDriver, "mariadb_url"),
+    "mysql": (MysqlDriver, "mysql_url"),
     "snowflake": (SnowflakeDriver, "snowflake_url"),
     "sqlserver": (SqlServerDriver, "sqlserver_url"),
 }
@@ -148,8 +187,7 @@ EACH = ("sqlite", "portable", "postgres")
 
 def opened(request: pytest.FixtureRequest, name: str) -> Iterator[Shop]:
     driver, url = DRIVERS[name]
-    kind = CasedShop if issubclass(driver, SnowflakeDriver) else Shop
-    shop = kind(driver(request.getfixturevalue(url)))
+    shop = SHOPS.get(driver, Shop)(driver(request.getfixturevalue(url)))
     shop.open()
     shop.ledger.create()
     yield shop
@@ -175,6 +213,12 @@ def portable(request: pytest.FixtureRequest) -> Iterator[Shop]:
 @pytest.fixture
 def postgresql(request: pytest.FixtureRequest) -> Iterator[Shop]:
     yield from opened(request, "postgres")
+
+
+@pytest.fixture(params=["mariadb", "mysql"])
+def mysqls(request: pytest.FixtureRequest) -> Iterator[Shop]:
+    """MariaDB and MySQL in turn."""
+    yield from opened(request, request.param)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -105,7 +106,8 @@ def test_a_deletion_before_the_first_row_is_remembered(postgresql, table_of, row
 
 def test_a_key_that_comes_again_later_is_merged(postgresql, table_of, row, monkeypatch):
     counts = copied(monkeypatch)
-    monkeypatch.setattr(type(postgresql.driver), "load_at_once", 2)
+    fewer = replace(postgresql.capabilities, bulk_rows=2)
+    monkeypatch.setattr(type(postgresql.driver), "capabilities", fewer)
     table = table_of("order", name=ColumnType.TEXT)
     postgresql.prepare(table)
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 import pytest
 
 from eds_core.errors import RejectedError, TableError
-from eds_core.event import Version, VersionedKey
 from eds_core.schema import ColumnType
 
 TEXT = ColumnType.TEXT
@@ -24,17 +23,6 @@ def stored(shop, table_of, raw, kind, token, *, show="a"):
     shop.prepare(table)
     assert shop.upsert(table, [raw(1, "x", f'{{"id":"x","a":{token}}}')]) == 1
     return shop.value(f"SELECT {show} FROM thing")
-
-
-def test_keys_differ_byte_by_byte_and_never_end_in_a_space(shop, order, row):
-    keys = ["a", "A", "ä", "a\u0308", "'", '"', "\\", "%s", "😀", "?", "a b"]
-    shop.upsert(order, [row(order, 1, id=key, name=key) for key in keys])
-
-    found = shop.rows("order", "id", "name")
-    assert sorted(found) == sorted((key, key) for key in keys)
-    with pytest.raises(RejectedError, match="ends in a space"):
-        shop.put(order, 1, id="a ")
-    assert shop.delete(order, [VersionedKey(("a",), Version(2))]) == 1
 
 
 def test_a_value_of_a_users_own_type_does_not_doom_the_transaction(shop, table_of):

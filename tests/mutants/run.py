@@ -28,8 +28,10 @@ SUITE = re.compile(r"^class Test(\w+)\(DriverConformance\)", re.MULTILINE)
 PARTS = [
     "static",
     "contract",
+    "shapes",
     "migrating",
     "ledger",
+    "quarantine",
     "adopting",
     "values",
     "model",

@@ -2,6 +2,15 @@
 
 from .cockroach import CockroachServer, cockroach
 from .host import free_port, unprivileged_user
+from .mysql import (
+    GIVEN_MARIADB,
+    GIVEN_MYSQL,
+    NO_MARIADB,
+    NO_MYSQL,
+    MysqlServer,
+    OwnMysql,
+    mysql,
+)
 from .postgres import (
     GIVEN_POSTGRES,
     NO_POSTGRES,
@@ -21,13 +30,19 @@ from .snowflake import (
 from .sqlserver import GIVEN_SQLSERVER, NO_SQLSERVER, SqlServer, sqlserver
 
 __all__ = [
+    "GIVEN_MARIADB",
+    "GIVEN_MYSQL",
     "GIVEN_POSTGRES",
     "GIVEN_SQLSERVER",
+    "NO_MARIADB",
+    "NO_MYSQL",
     "NO_POSTGRES",
     "NO_SNOWFLAKE",
     "NO_SQLSERVER",
     "PASSWORD",
     "CockroachServer",
+    "MysqlServer",
+    "OwnMysql",
     "OwnPostgres",
     "OwnSnowflake",
     "PostgresServer",
@@ -35,6 +50,7 @@ __all__ = [
     "SqlServer",
     "cockroach",
     "free_port",
+    "mysql",
     "new_home",
     "postgres",
     "postgres_programs",

@@ -16,10 +16,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from uuid import uuid4
 
 import psycopg
-import trustme
 from psycopg import sql
 
-from .host import free_port, unprivileged_user
+from .host import certify, free_port, give_away, unprivileged_user
 
 GIVEN_POSTGRES = "EDS_TEST_POSTGRES_URL"
 NO_POSTGRES = f"no PostgreSQL here: set {GIVEN_POSTGRES} or install postgresql"
@@ -107,7 +106,8 @@ class OwnPostgres(PostgresServer):
         self.ca_file = home / CA_FILE
         self._programs = programs
         self._home = home
-        self._user = unprivileged_user()
+        #: Who owns its files; None: whoever runs the tests.
+        self.user = unprivileged_user()
 
     def url(self, database: str) -> str:
         password = quote(PASSWORD)
@@ -115,8 +115,8 @@ class OwnPostgres(PostgresServer):
 
     def create(self) -> None:
         """Make the cluster and start it."""
-        self._certify()
-        self._give_away()
+        certify(self._home, self.ca_file)
+        give_away(self._home, self.user)
         cluster = ["-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C"]
         self._run("initdb", *self._at, *cluster)
         with (self._data / "postgresql.conf").open("a") as settings:
@@ -155,23 +155,6 @@ class OwnPostgres(PostgresServer):
     def _data(self) -> Path:
         return self._home / "data"
 
-    def _certify(self) -> None:
-        authority = trustme.CA()
-        certificate = authority.issue_cert("127.0.0.1", "localhost")
-        authority.cert_pem.write_to_path(self._home / CA_FILE)
-        certificate.cert_chain_pems[0].write_to_path(self._home / "server.pem")
-        key = self._home / "server.key"
-        key.touch(mode=0o600)
-        certificate.private_key_pem.write_to_path(key)
-
-    def _give_away(self) -> None:
-        """Let the server's user own its files: PostgreSQL refuses to run as root."""
-        self._home.chmod(0o755)
-        if self._user is not None:
-            group = pwd.getpwnam(self._user).pw_gid
-            for path in (self._home, *self._home.iterdir()):
-                shutil.chown(path, self._user, group)
-
     def _run(self, program: str, *arguments: str | Path) -> None:
         done = self._try(program, *arguments)
         if done.returncode:
@@ -189,9 +172,9 @@ class OwnPostgres(PostgresServer):
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            user=self._user,
-            group=self._user and pwd.getpwnam(self._user).pw_gid,
-            extra_groups=self._user and (),
+            user=self.user,
+            group=self.user and pwd.getpwnam(self.user).pw_gid,
+            extra_groups=self.user and (),
         )
 
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from .credentials import Credentials
 from .destination import Destination
 from .errors import ConfigError, FatalError, TableError, TakenOver
-from .ledger import Checkpoint, Ledger, row_gone
+from .ledger import Checkpoint, Heartbeat, Ledger, Role, row_gone
 from .positions import Positions
-from .stream import Feed, first_position
+from .stream import STREAM, Feed, first_position
 
 log = logging.getLogger("eds.pipeline")
 
+# No consumer has another name; and a subject that holds one must not break.
+_CONSUMER = re.compile(r"[^\s.*>/\\]{1,255}")
+_STALE = 60.0  # seconds without a sign of life; an import gives one every 5
 _AT_ONCE = 16  # companies whose first position is looked up side by side
 
 
@@ -39,6 +44,27 @@ class Identity:
     stream: str
     prefix: str
     durables: Callable[[str], tuple[str, ...]]  # an old server's, by company
+    role: Role = "server"
+
+
+def identity_of(
+    credentials: Credentials, prefix: str, role: Role = "server"
+) -> Identity:
+    """This process, reading what *credentials* allow."""
+
+    def durables(company: str) -> tuple[str, ...]:
+        """The names that earlier servers gave their consumers."""
+        names = f"{prefix}eds-server-{company}", f"eds-{credentials.name}"
+        return tuple(name for name in names if _CONSUMER.fullmatch(name))
+
+    return Identity(
+        owner=this_process(),
+        account=credentials.account,
+        stream=STREAM,
+        prefix=prefix,
+        durables=durables,
+        role=role,
+    )
 
 
 def this_process() -> str:
@@ -47,11 +73,34 @@ def this_process() -> str:
     return f"{socket.gethostname()}, process {os.getpid()}, since {since}"
 
 
+def is_alive(heartbeat: Heartbeat) -> bool:
+    """Whether the import still runs, as far as can be told from here."""
+    return heartbeat.age < _STALE and not _has_died(heartbeat.owner)
+
+
+def _has_died(owner: str) -> bool:
+    """Whether *owner* is a process of this machine that is no more."""
+    match = re.fullmatch(r"(.*), process (\d+), since .*", owner)
+    if os.name != "posix" or not match or match[1] != socket.gethostname():
+        return False
+    try:
+        os.kill(int(match[2]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # it is somebody else's
+        return False
+    return False
+
+
 class Claims:
     """Takes companies, and notices when one is taken away."""
 
     def __init__(
-        self, feed: Feed, destination: Destination, identity: Identity, call: Call
+        self,
+        feed: Feed | None,
+        destination: Destination,
+        identity: Identity,
+        call: Call,
     ) -> None:
         self.positions = Positions()
         self._feed = feed
@@ -64,10 +113,10 @@ class Claims:
         """The one in use: with the driver it may change when it is opened."""
         return self._destination.ledger
 
-    async def take_all(
+    async def establish_all(
         self, companies: Sequence[str], look_back: timedelta | None
-    ) -> list[Checkpoint]:
-        """Claim every company; one without a checkpoint gets its first position."""
+    ) -> None:
+        """See that every company has a checkpoint: the old one, or a first position."""
         await self._create()
         known: dict[str, Checkpoint] = await self._call(self._ledger.checkpoints)
         for checkpoint in known.values():
@@ -81,7 +130,16 @@ class Claims:
 
         missing = [company for company in companies if company not in known]
         await asyncio.gather(*(establish(company) for company in missing))
-        return [await self.claim(company) for company in companies]
+
+    async def known(self) -> list[str]:
+        """The companies that have a checkpoint here."""
+        await self._create()
+        return sorted(await self._call(self._ledger.checkpoints))
+
+    async def imports(self) -> dict[str, Heartbeat]:
+        """The imports that run now, by company."""
+        found: list[Heartbeat] = await self._call(self._ledger.heartbeats)
+        return {beat.company: beat for beat in found if is_alive(beat)}
 
     async def _create(self) -> None:
         try:
@@ -95,6 +153,10 @@ class Claims:
 
     async def _establish(self, company: str, look_back: timedelta | None) -> None:
         """Commit a first position before any consumer exists."""
+        if self._feed is None:
+            raise ConfigError(
+                f"company {company} has no position, and there is no NATS"
+            )
         durables = self._identity.durables(company)
         position = await first_position(
             self._feed.connection, company, durables, look_back
@@ -140,7 +202,7 @@ class Claims:
     async def claim(self, company: str) -> Checkpoint:
         """Take *company*, whoever had it."""
         found: Checkpoint | None = await self._call(
-            self._ledger.claim, company, self._identity.owner, "server"
+            self._ledger.claim, company, self._identity.owner, self._identity.role
         )
         if found is None:
             raise row_gone(company)

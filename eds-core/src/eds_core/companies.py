@@ -34,6 +34,7 @@ class Companies:
         self._claims = claims
         self._repeats = repeats
         self._subjects: dict[str, str] = {}
+        self._waiting: set[str] = set()  # an import has them; then they are ours again
 
     @property
     def positions(self) -> Positions:
@@ -42,10 +43,33 @@ class Companies:
     async def take_all(
         self, companies: Sequence[str], look_back: timedelta | None
     ) -> None:
-        """Claim every company and read it from where it stands."""
-        for checkpoint in await self._claims.take_all(companies, look_back):
-            self._follow(checkpoint)
+        """Claim every company and read it from where it stands.
+
+        One that is being imported is waited for.
+        """
+        await self._claims.establish_all(companies, look_back)
+        imports = await self._claims.imports()
+        for company in companies:
+            if company in imports:
+                self._wait(company, imports[company].owner)
+            else:
+                self._follow(await self._claims.claim(company))
         await self._all_are_read()
+
+    def _wait(self, company: str, owner: str) -> None:
+        log.info("company %s waits for the end of its import by %s", company, owner)
+        self._waiting.add(company)
+
+    async def take_back(self) -> bool:
+        """Claim what is no longer being imported; say whether there was any."""
+        if not self._waiting:
+            return False
+        ended = sorted(self._waiting - (await self._claims.imports()).keys())
+        for company in ended:
+            await self.claim_again(company)
+            self._waiting.discard(company)
+            log.info("company %s: the import has ended; going on", company)
+        return bool(ended)
 
     def _follow(self, checkpoint: Checkpoint) -> None:
         """Read a company from its checkpoint on; forget what came before."""
@@ -106,12 +130,18 @@ class Companies:
             await self.give_up(taken)
 
     async def give_up(self, taken: TakenOver) -> None:
-        """Leave a company to its new owner; without any left, TakenOver is raised."""
-        log.error("%s", taken)
+        """Leave a company to its new owner; without any left, TakenOver is raised.
+
+        An import gives it back when it has ended.
+        """
         company = taken.company
+        if taken.role == "import":
+            self._wait(company, taken.owner)
+        else:
+            log.error("%s", taken)
         self.positions.give_up(company)
         await self._feed.leave(self._subjects.pop(company))
         self._feed.pool.release(self._intake.drop_lane(company))
         await self._repeats.leave(company)
-        if not self.positions.held:
+        if not self.positions.held and not self._waiting:
             raise taken

@@ -11,7 +11,7 @@ from typing import ClassVar
 import pluggy
 
 from .errors import ConfigError
-from .event import Row, VersionedKey
+from .event import Key, Row, Version, VersionedKey
 from .ledger import Ledger
 from .schema import ColumnType, SchemaChange, TableSchema
 
@@ -31,6 +31,10 @@ class Capabilities:
     transactions: bool = True
     #: Rows in one call of ``upsert``.
     max_rows: int = 5_000
+    #: Rows that a bulk load writes at once, and an import in one transaction.
+    bulk_rows: int = 5_000
+    #: Instances that an import may open side by side, each for other tables.
+    writers: int = 1
 
 
 class Driver(ABC):
@@ -89,6 +93,36 @@ class Driver(ABC):
         """How many rows *table* has; 0 when there is none. For people, not for EDS."""
         raise ConfigError(f"{self.title} cannot count the rows of {table}")
 
+    def key(self, table: str) -> tuple[str, ...]:
+        """The primary key of an existing *table*; empty when it is not known."""
+        del table
+        return ()
+
+    def read(self, table: TableSchema, after: Key | None, most: int) -> list[Row]:
+        """At most *most* rows behind the key *after*, in the order of the key.
+
+        Of the columns of *table*, as JSON with every digit; those that the real
+        table lacks are left out. A row without a version is the oldest. For what
+        compares a destination, not for the stream.
+        """
+        del after, most
+        raise ConfigError(f"{self.title} cannot read the rows of {table.name} back")
+
+    def unversioned(
+        self, table: TableSchema, keys: Sequence[Key] | None = None
+    ) -> list[Row]:
+        """Rows that an old server has written, which kept no versions.
+
+        Those of *keys*; without, one of them if there is any.
+        """
+        del table, keys
+        return []
+
+    def deleted(self, table: TableSchema, keys: Sequence[Key]) -> Mapping[Key, Version]:
+        """Those of *keys* whose deletion is remembered, with its version."""
+        del table, keys
+        return {}
+
     def adopted(self, table: str) -> bool:
         """Say whether an existing *table* has what EDS itself keeps in each.
 
@@ -127,7 +161,9 @@ class Driver(ABC):
     @abstractmethod
     @hookspec(firstresult=True)
     def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> int:
-        """Write many rows under the same rules as ``upsert``, in own transactions.
+        """Write many rows under the same rules as ``upsert``, by the fastest road.
 
-        Streaming: memory does not grow with the number of rows. Keys may repeat.
+        In the transaction that is open, or else in some of its own. Streaming:
+        memory does not grow with the number of rows. Keys may repeat. Returns how
+        many rows changed.
         """

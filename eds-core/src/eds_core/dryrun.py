@@ -10,7 +10,7 @@ from dataclasses import replace
 from .destination import open_driver
 from .driver import Driver, hookimpl
 from .errors import ConfigError
-from .event import Row, VersionedKey
+from .event import Key, Row, Version, VersionedKey
 from .ledger import (
     Checkpoint,
     Ledger,
@@ -50,6 +50,20 @@ class DryRun(Driver):
 
     def columns(self, table: str) -> Mapping[str, ColumnType | None]:
         return {**self._driver.columns(table), **self._changed.get(table, {})}
+
+    def key(self, table: str) -> tuple[str, ...]:
+        return self._driver.key(table)
+
+    def read(self, table: TableSchema, after: Key | None, most: int) -> list[Row]:
+        return self._driver.read(table, after, most)
+
+    def unversioned(
+        self, table: TableSchema, keys: Sequence[Key] | None = None
+    ) -> list[Row]:
+        return self._driver.unversioned(table, keys)
+
+    def deleted(self, table: TableSchema, keys: Sequence[Key]) -> Mapping[Key, Version]:
+        return self._driver.deleted(table, keys)
 
     @hookimpl
     def migrate(self, change: SchemaChange) -> int:

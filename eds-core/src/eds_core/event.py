@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Self
@@ -17,9 +17,20 @@ from .values import Value, convert, parse_json
 #: The values of a row's key columns, as text, in the order of the table's key.
 Key = tuple[str, ...]
 
+_SHOWN = 64  # characters of a key's value
 _MVCC = re.compile(r"[0-9]{1,19}(\.[0-9]{1,10})?").fullmatch
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 _TOKENS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def shown(key: Iterable[str | None]) -> str:
+    """A key as people may be told it: hostile ones are long, and not printable."""
+    values = (None if value is None else _shortened(value) for value in key)
+    return ascii([*values])
+
+
+def _shortened(value: str) -> str:
+    return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
 
 
 class Version(NamedTuple):
@@ -101,7 +112,7 @@ class Row:
         return None if token is None else convert(bytes(token), kind, column)
 
     def __repr__(self) -> str:  # never the values: they are the shop's
-        return f"Row(key={self.key!r}, version={self.version})"
+        return f"Row(key={shown(self.key)}, version={self.version})"
 
 
 class VersionedKey(NamedTuple):
@@ -184,6 +195,6 @@ class ChangeEvent(msgspec.Struct, gc=False, frozen=True):
 
     def __repr__(self) -> str:  # never the values: they are the shop's
         return (
-            f"ChangeEvent({self.operation} {self.table} {self.raw_key!r}, "
+            f"ChangeEvent({self.operation} {self.table} {shown(self.raw_key)}, "
             f"id={self.id!r}, version={self.version})"
         )

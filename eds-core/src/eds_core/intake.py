@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from .decode import decode
 from .errors import DecodeError
 from .event import ChangeEvent, Message
+from .failpoints import reached
 from .schema import TableSchema
 from .stream import Gap, Heartbeat
 from .stream.consumer import Item
@@ -189,12 +190,14 @@ class Intake:
         if self._watch is not None:
             self._watch(message)
         entry = Entry(message)
+        reached("decode.before")
         try:
             entry.event = event = decode(message)
             message.unpacked = max(0, len(event.after) - len(message.data))
             self._met.setdefault((event.table, event.model_version), event)
         except DecodeError as error:
             entry.error = error
+        reached("decode.after")
         self.lanes[message.company].queue.append(entry)
 
     def take(self, schemas: Schemas) -> Taken:

@@ -83,6 +83,30 @@ class TableStatus:
     updated: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """An import's sign of life."""
+
+    company: str
+    owner: str
+    age: float  # seconds since the last one, by the destination's own clock
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedFile:
+    """How far one file of an import has come."""
+
+    id: str  # what its content, its table and its version are told by
+    table: str
+    name: str
+    offset: int = 0  # bytes of the unpacked file that are in the destination
+    line: int = 0  # as many lines
+    done: bool = False
+    read: int = 0  # rows
+    changed: int = 0
+    quarantined: int = 0
+
+
 def row_gone(company: str) -> FatalError:
     """The checkpoint of *company* was deleted by somebody."""
     return FatalError(
@@ -188,3 +212,38 @@ class Ledger(ABC):
     @abstractmethod
     def statuses(self) -> list[TableStatus]:
         """Every table's freshness."""
+
+    def hold(self, epochs: Mapping[str, int]) -> None:
+        """See that each company is ours under its epoch, and stays so.
+
+        The first statement of an import's transaction; nobody can claim one of them
+        before its end. Raises TakenOver, or FatalError when a row is gone.
+        """
+        del epochs
+
+    def beat(self, epochs: Mapping[str, int]) -> None:
+        """Give a sign of life of an import, in a transaction of its own.
+
+        Claiming with the role import gives the first. Raises what ``hold`` does.
+        """
+        del epochs
+
+    def release(self, epochs: Mapping[str, int]) -> None:
+        """The import has ended: the companies that are still ours are free."""
+        del epochs
+
+    def heartbeats(self) -> list[Heartbeat]:
+        """The imports that have not ended, alive or not; changes nothing."""
+        return []
+
+    def imported_files(self) -> dict[str, ImportedFile]:
+        """The files of imports that have not ended, by id."""
+        return {}
+
+    def record_file(self, file: ImportedFile) -> None:
+        """Remember how far *file* has come, in the transaction that is open."""
+        del file
+
+    def forget_files(self, ids: Iterable[str]) -> None:
+        """The import has ended; begun again, it would read the files anew."""
+        del ids

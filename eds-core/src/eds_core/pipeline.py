@@ -263,6 +263,8 @@ class Pipeline:
         ledger = self._destination.ledger
         try:
             await self._companies.check_owner()
+            if await self._companies.take_back():
+                await self._reload()
             for parked in await self._call(ledger.parked):
                 await self._repeats.resume(parked, self._positions)
             retries = await self._call(self._retries)

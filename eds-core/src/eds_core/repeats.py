@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ from .errors import DecodeError
 from .event import Message
 from .intake import Entry, Intake, Schemas
 from .ledger import Parked, Quarantined
+from .line import finish_event, is_line, line_event
 from .positions import Positions
 from .stream import Feed
 from .work import Work, make_work
@@ -148,9 +150,20 @@ class Repeats:
     def _decoded(self, message: Message) -> Entry | None:
         entry = Entry(message)
         try:
+            if is_line(message):
+                return self._line(entry)
             entry.event = decode(message)
             entry.schema = self._schemas(entry.event)
         except DecodeError as error:
             entry.error = error
             return entry
         return entry if entry.schema is not None else None
+
+    def _line(self, entry: Entry) -> Entry | None:
+        """A line that an import could not apply; None while its schema is awaited."""
+        table = self._schemas(line_event(entry.message))
+        if table is None:
+            return None
+        now = time.time_ns()
+        entry.event, entry.schema = finish_event(entry.message, table, now)
+        return entry

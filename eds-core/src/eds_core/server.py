@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import re
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
 
-from .claims import Identity, this_process
+from .claims import identity_of
 from .credentials import Credentials, read_credentials
 from .destination import Destination, find_driver
 from .driver import Driver
@@ -21,15 +20,13 @@ from .dryrun import DryRun
 from .dump import Dump
 from .errors import ConfigError, EdsError, TakenOver
 from .pipeline import Options, Pipeline
-from .stream import STREAM, Feed, Settings
+from .stream import Feed, Settings
 from .urls import redact
 
 log = logging.getLogger("eds")
 
 DEFAULT_SERVER = "nats://connect.nats.shopmonkey.pub"
 
-# No consumer has another name; and a subject that holds one must not break.
-_CONSUMER = re.compile(r"[^\s.*>/\\]{1,255}")
 _LOOK_AGAIN = 12 * 3600.0  # seconds between two looks at the credentials file
 
 
@@ -161,31 +158,16 @@ class Server:
             name=f"eds-server-{self._credentials.name or 'unknown'}",
             trace=self._options.trace,
             account=self._credentials.account,
+            companies=self._credentials.companies,
         )
 
     def _pipeline_options(self, *, first: bool) -> Options:
         """Each destination reads for itself; one of them is enough to be watched."""
         return Options(
-            identity=self._identity(self._credentials),
+            identity=identity_of(self._credentials, self._options.prefix),
             companies=self._credentials.companies,
             look_back=self._options.look_back,
             watch=self._watch if first else None,
-        )
-
-    def _identity(self, credentials: Credentials) -> Identity:
-        prefix = self._options.prefix
-
-        def durables(company: str) -> tuple[str, ...]:
-            """The names that earlier servers gave their consumers."""
-            names = f"{prefix}eds-server-{company}", f"eds-{credentials.name}"
-            return tuple(name for name in names if _CONSUMER.fullmatch(name))
-
-        return Identity(
-            owner=this_process(),
-            account=credentials.account,
-            stream=STREAM,
-            prefix=prefix,
-            durables=durables,
         )
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from .batch import Batch, Run
 from .errors import DecodeError, EdsError, RejectedError
-from .event import ChangeEvent, Key, Message, Row
+from .event import ChangeEvent, Key, Message, Row, shown
 from .intake import Entry
 from .ledger import Move, Parked, Quarantined
 from .schema import TableSchema
@@ -200,8 +200,8 @@ class KeyReader:
     def _differs(self, key: Key, found: tuple[str | None, ...]) -> EdsError:
         columns = ", ".join(self._table.key)
         return DecodeError(
-            f"the event's key {list(key)} and its row's {columns} "
-            f"{list(found)} do not agree"
+            f"the event's key {shown(key)} and its row's {columns} "
+            f"{shown(found)} do not agree"
         )
 
 

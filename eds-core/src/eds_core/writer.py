@@ -22,7 +22,8 @@ from .errors import (
     RejectedError,
     TableError,
 )
-from .event import Row, VersionedKey
+from .event import Row, VersionedKey, shown
+from .failpoints import reached
 from .freshness import Freshness
 from .isolation import ALIKE, Isolation
 from .repair import repair
@@ -119,11 +120,13 @@ class Writer:
                     self._migrate(run.table)
 
     def _migrate(self, table: TableSchema) -> None:
+        reached("migrate.before")
         try:
             change = self._destination.prepare(table)
         except (TableError, RejectedError) as error:
             reason = TableError(str(error), table=table.name, advice=error.advice)
             raise _TableFailedError(table.name, reason) from error
+        reached("migrate.after")
         if change is not None:
             log.info("%s", change)
         known = self._prepared.setdefault(table.name, set())
@@ -135,15 +138,21 @@ class Writer:
         started = time.perf_counter()
         written = Written(work)
         bad: dict[int, EdsError] = {}
+        reached("begin.before")
         with self._destination.transaction():
+            reached("checkpoint.before")
             moves = [work.moves[company] for company in sorted(work.moves)]
             self._destination.ledger.advance(moves)
+            reached("checkpoint.after")
             for name, runs in batch.runs.items():
                 for run in runs:
                     bad.update(self._apply(run, written, careful=name in careful))
+            reached("write.after")
             if bad:
                 raise _BadEventsError(bad)
             self._keep_books(work)
+            reached("commit.before")
+        reached("commit.after")
         self.freshness.committed()
         for name in batch.runs.keys() - careful:
             self._alike.pop(name, None)
@@ -154,6 +163,7 @@ class Writer:
         self, run: Run, written: Written, *, careful: bool
     ) -> dict[int, EdsError]:
         """Write one run; return the events that the destination rejects."""
+        reached("write.before")
         destination, name = self._destination, run.table.name
         verb = self._carefully if careful else self._plainly
         bad: dict[int, EdsError] = {}
@@ -221,10 +231,12 @@ class Writer:
         """What the ledger must hold in the same transaction."""
         ledger = self._destination.ledger
         if work.quarantine:
+            reached("quarantine.before")
             ledger.quarantine(list(work.quarantine.values()))
         if work.replayed:
             ledger.drop_quarantined(work.replayed)
         if work.parked:
+            reached("park.before")
             ledger.park(work.parked)
         for table, company in work.unparked:
             ledger.unpark(table, company)
@@ -281,4 +293,4 @@ def _mender(run: Run) -> Callable[[Row], Row | None]:
 def _tell_mended(table: TableSchema, item: Row | VersionedKey) -> None:
     """A value was replaced: never in silence."""
     if isinstance(item, Row) and (mended := repair(item, table)) is not None:
-        log.warning("%s %s: %s", table.name, list(item.key), "; ".join(mended[1]))
+        log.warning("%s %s: %s", table.name, shown(item.key), "; ".join(mended[1]))

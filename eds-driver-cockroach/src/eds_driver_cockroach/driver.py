@@ -31,8 +31,9 @@ class CockroachDriver(SqlDriver):
 
     title = "CockroachDB"
     example_url = "cockroachdb://user:password@host:26257/database"
-    capabilities: ClassVar[Capabilities] = Capabilities(max_rows=_MOST_ROWS)
-    load_at_once = _MOST_ROWS
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        max_rows=_MOST_ROWS, bulk_rows=_MOST_ROWS
+    )
     alters_alone = True
     version_type = "numeric(30,10)"
     answers: ClassVar[Answers] = {

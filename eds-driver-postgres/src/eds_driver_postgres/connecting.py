@@ -150,7 +150,9 @@ def crdb_version(connection: Connection) -> str:
 
 def _set_up(connection: Connection, read_only: bool) -> None:
     connection.prepared_max = 1000  # a few per table and model version
-    settings = {**SETTINGS, "default_transaction_read_only": str(read_only)}
+    settings = dict(SETTINGS)
+    if read_only:  # else as the user has it
+        settings["default_transaction_read_only"] = "on"
     calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
     words = [word for setting in settings.items() for word in setting]
     connection.execute(f"SELECT {calls}", words)

@@ -11,12 +11,12 @@ from sqlalchemy import URL, Engine, NullPool, Numeric, Text, create_engine, make
 
 from eds_core.driver import Capabilities
 from eds_core.errors import RejectedError, TableError
-from eds_core.event import Row, VersionedKey
+from eds_core.event import Key, Row, VersionedKey
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.sql import SqlDriver, Step
 from eds_core.sql.books import Books
 from eds_core.sql.errors import Fault, decide
-from eds_core.sql.portable import key_text
+from eds_core.sql.portable import key_text, stored_version
 from eds_core.sql.tables import RealTable, Target
 
 from . import connecting, statements, tables
@@ -31,7 +31,8 @@ class PostgresDriver(SqlDriver):
 
     title = "PostgreSQL"
     example_url = "postgresql://user:password@host:5432/database"
-    capabilities: ClassVar[Capabilities] = Capabilities(max_rows=2_000)
+    capabilities: ClassVar[Capabilities] = Capabilities(max_rows=2_000, writers=4)
+    shared_locks = True
     version_type = "numeric(30,10)"
     check_at_once = "SET CONSTRAINTS ALL IMMEDIATE"
     types: ClassVar[Mapping[ColumnType, str]] = {
@@ -147,6 +148,16 @@ class PostgresDriver(SqlDriver):
             versions,
             *map(_texts, zip(*(key.key for key in keys), strict=True)),
         )
+
+    def read_rows(self, target: Target, after: Key | None, most: int) -> list[Row]:
+        quote, place = self.session.quote, self.session.quote_table(target.real.name)
+        statement = statements.read(target, place, quote, behind=after is not None)
+        with self.session.reading(), self.session.cursor() as cursor:
+            cursor.execute(statement, [*(after or ()), most])
+            return [
+                Row(tuple(key), stored_version(version), after.encode())
+                for after, version, *key in cursor.fetchall()
+            ]
 
     def _run(self, statement: str, *parameters: object) -> int:
         with self.session.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""The statements that write: one round trip each, however many rows."""
+"""The statements that write, one round trip each, and the one that reads back."""
 
 from __future__ import annotations
 
@@ -128,6 +128,31 @@ def delete(target: Target, table: str, tombstones: str, quote: Quote) -> str:
         f"AS d({version}, {', '.join(map(quote, key))}) "
         f"WHERE {same} AND (t.{version} IS NULL OR t.{version} <= d.{version})"
     )
+
+
+def read(target: Target, table: str, quote: Quote, *, behind: bool) -> str:
+    """Give rows as JSON, their versions and keys; take a key (*behind*), a limit."""
+    columns = {name: _column(target, name) for name in target.columns}
+    values = ", ".join(
+        _written(c, f"t.{quote(n)}", quote(n)) for n, c in columns.items()
+    )
+    key = [quote(name) for name in target.table.key]
+    texts = ", ".join(f"t.{name}::text" for name in key)
+    after = ", ".join(f"%s::{_plain(columns[name])}" for name in target.table.key)
+    order = ", ".join(f"t.{name}" for name in key)
+    where = f"WHERE ({order}) > ({after}) " if behind else ""
+    return (
+        f"SELECT (SELECT row_to_json(r)::text FROM (SELECT {values}) AS r), "  # noqa: S608 - identifiers only, quoted
+        f"t.{quote(VERSION)}, {texts} "
+        f"FROM {table} AS t {where}ORDER BY {order} LIMIT %s"
+    )
+
+
+def _written(column: PostgresColumn, value: str, name: str) -> str:
+    """A column in JSON as the wire has it."""
+    if column.declared == "bytea":
+        return f"replace(encode({value}, 'base64'), chr(10), '') AS {name}"
+    return f"{value} AS {name}"
 
 
 def _column(target: Target, name: str) -> PostgresColumn:

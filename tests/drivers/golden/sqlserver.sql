@@ -478,3 +478,27 @@ CREATE TABLE _eds_status (
     updated NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NULL,
     PRIMARY KEY (table_name, company)
 );
+
+-- _eds_heartbeat
+CREATE TABLE _eds_heartbeat (
+    company NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    epoch BIGINT NOT NULL,
+    owner NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    at NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    PRIMARY KEY (company)
+);
+
+-- _eds_import
+CREATE TABLE _eds_import (
+    id NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    table_name NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    [file] NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    updated NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    bytes_read BIGINT NOT NULL,
+    lines_read BIGINT NOT NULL,
+    is_done BIGINT NOT NULL,
+    rows_read BIGINT NOT NULL,
+    rows_changed BIGINT NOT NULL,
+    rows_quarantined BIGINT NOT NULL,
+    PRIMARY KEY (id)
+);

@@ -15,6 +15,7 @@ from eds_core.errors import ConfigError, EdsError
 
 _COMMANDS = {
     "server": "eds_core.cli.server",
+    "import": "eds_core.cli.import_",
     "tables": "eds_core.cli.tables",
     "export": "eds_core.cli.export",
     "demo": "eds_core.cli.demo",

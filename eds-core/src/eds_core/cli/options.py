@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -51,6 +52,55 @@ class Prefix(click.ParamType[str]):
         if not _PREFIX.fullmatch(value):
             self.fail(f"{value!r}: up to 64 letters, digits, - and _", param, ctx)
         return str(value)
+
+
+class Bytes(click.ParamType[int]):
+    """A number of bytes as ``500M`` or ``50G``."""
+
+    name = "bytes"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d{1,12})([kKmMgGtT]?)", value)
+        if match is None or not int(match[1]):
+            self.fail(f"{value!r} is not a number of bytes such as 50G", param, ctx)
+        return int(match[1]) << (10 * " kmgt".index(match[2].lower() or " "))
+
+
+def _split(
+    _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    return tuple(
+        _checked(part.strip()) for item in value for part in item.split(",") if part
+    )
+
+
+def _checked(server: str) -> str:
+    """Refuse what is no address here: NATS's own errors quote it with its user."""
+    try:
+        url = urlsplit(server if "://" in server else f"nats://{server}")
+        good = url.hostname and url.scheme in ("nats", "tls") and url.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise click.BadParameter(
+            "not an address such as nats://host:4222", param_hint="--server"
+        )
+    return server
+
+
+servers_option = click.option(
+    "--server",
+    "servers",
+    multiple=True,
+    callback=_split,
+    envvar="EDS_SERVER",
+    metavar="URL[,URL...]",
+    help="NATS server(s), instead of Shopmonkey's.",
+)
 
 
 def set_up(ctx: click.Context, *, verbose: bool, silent: bool, timestamp: bool) -> None:

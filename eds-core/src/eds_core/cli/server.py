@@ -4,37 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
 from eds_core.errors import ConfigError
 
-from .options import Duration, Prefix, logging_options, set_up
+from .options import Duration, Prefix, logging_options, servers_option, set_up
 
 _WEEK = timedelta(hours=168)
-
-
-def _split(
-    _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
-) -> tuple[str, ...]:
-    return tuple(
-        _checked(part.strip()) for item in value for part in item.split(",") if part
-    )
-
-
-def _checked(server: str) -> str:
-    """Refuse what is no address here: NATS's own errors quote it with its user."""
-    try:
-        url = urlsplit(server if "://" in server else f"nats://{server}")
-        good = url.hostname and url.scheme in ("nats", "tls") and url.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        raise click.BadParameter(
-            "not an address such as nats://host:4222", param_hint="--server"
-        )
-    return server
 
 
 @click.command("server")
@@ -45,15 +22,7 @@ def _checked(server: str) -> str:
     envvar="EDS_CREDS",
     help="The credentials file you were given.",
 )
-@click.option(
-    "--server",
-    "servers",
-    multiple=True,
-    callback=_split,
-    envvar="EDS_SERVER",
-    metavar="URL[,URL...]",
-    help="NATS server(s), instead of Shopmonkey's.",
-)
+@servers_option
 @click.option(
     "--consumer-prefix",
     type=Prefix(),
@@ -71,7 +40,7 @@ def _checked(server: str) -> str:
     "--importer",
     type=click.Path(path_type=Path),
     envvar="EDS_IMPORTER",
-    help="Load exported files from this folder (not yet).",
+    help="Load exported files from this folder or file, then exit.",
 )
 @click.option(
     "--dry-run",
@@ -108,20 +77,19 @@ def command(
 ) -> None:
     """Stream changes into each database URL until stopped.
 
+    With --importer: load exported files into each, then exit; started again without
+    it, the server goes on with what has changed meanwhile.
+
     Every option can be a variable instead: EDS_CREDS, EDS_DRY_RUN, ..., and EDS_URL.
 
-    Exit codes: 0 stopped as asked, 1 error, 2 usage or configuration, 4 another
-    EDS has taken over. `eds --help` lists the other commands.
+    Exit codes: 0 stopped as asked, 1 error, 2 usage or configuration, 3 an import
+    has quarantined some lines, 4 another EDS has taken over. `eds --help` lists the
+    other commands.
     """
     from eds_core.plugins import installed_plugins
     from eds_core.server import DEFAULT_SERVER, ServerOptions, serve
 
     set_up(ctx, verbose=verbose, silent=silent, timestamp=timestamp)
-    if importer is not None:
-        raise ConfigError(
-            "--importer does not work yet",
-            advice="leave it out to stream; imports come with a later version",
-        )
     if creds is None:
         raise ConfigError(
             "no credentials: --creds is missing",
@@ -132,10 +100,34 @@ def command(
             "no database URL",
             advice="e.g. eds --creds shop.creds postgresql://user:password@host/name",
         )
+    urls = tuple(dict.fromkeys(urls))
+    servers = servers or (DEFAULT_SERVER,)
+    if importer is not None:
+        from eds_core.importer.options import ImportOptions
+
+        from .import_ import known_tables, run_import, worst
+
+        codes = [
+            run_import(
+                ImportOptions(
+                    paths=(importer,),
+                    url=url,
+                    credentials=creds,
+                    servers=servers,
+                    prefix=consumer_prefix,
+                    look_back=consumer_start_time,
+                    dry_run=dry_run,
+                    tables=known_tables(),
+                ),
+                silent=silent,
+            )
+            for url in urls
+        ]
+        ctx.exit(worst(codes))
     options = ServerOptions(
         credentials=creds,
-        urls=tuple(dict.fromkeys(urls)),
-        servers=servers or (DEFAULT_SERVER,),
+        urls=urls,
+        servers=servers,
         prefix=consumer_prefix,
         look_back=consumer_start_time,
         dry_run=dry_run,

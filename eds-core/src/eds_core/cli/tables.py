@@ -13,7 +13,7 @@ import click
     help="Print a JSON object: group to names.",
 )
 def command(*, as_json: bool) -> None:
-    """List the shop's tables by group, as `eds export --table` takes them."""
+    """List the shop's tables, by group."""
     from eds_core.catalogue import table_groups
 
     groups = table_groups()

@@ -8,7 +8,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -103,8 +103,11 @@ class Keys:
         claims = _account_claims(jetstream=False)
         return _sign(self.operator, public_key(self.system), "SYS", claims)
 
-    def account_jwt(self) -> str:
+    def account_jwt(self, revoked: Iterable[str] = ()) -> str:
+        """*revoked* are the public keys of users whose credentials are no good now."""
         claims = _account_claims(jetstream=True)
+        now = int(time.time())
+        claims["revocations"] = dict.fromkeys(revoked, now)
         return _sign(self.operator, public_key(self.account), "shops", claims)
 
 

@@ -55,6 +55,10 @@ class NatsServer:
         self._fixed_port = port
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
+        self._name = ""
+        self._revoked: set[str] = set()
+        # Made once: a server that runs takes no other one.
+        self._operator_jwt = self.keys.operator_jwt()
 
     @property
     def url(self) -> str:
@@ -77,6 +81,10 @@ class NatsServer:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def _config_path(self) -> Path:
+        return self.directory / "server.conf"
+
+    @property
     def log_path(self) -> Path:
         return self.directory / "nats-server.log"
 
@@ -92,6 +100,17 @@ class NatsServer:
     def stop(self) -> None:
         """End the server in an orderly way; not running is fine."""
         self._end(signal.SIGTERM)
+
+    def revoke(self, user: str) -> None:
+        """Take back the credentials of the *user* with this public key.
+
+        A server that runs ends that user's connections.
+        """
+        self._revoked.add(user)
+        if self._process is None:
+            return
+        self._config_path.write_text(self._config(self._name, self.port), "utf-8")
+        self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """End the server as a crash would; not running is fine."""
@@ -123,12 +142,11 @@ class NatsServer:
                 return
 
     def _launch(self, port: int) -> None:
-        config = self.directory / "server.conf"
-        name = f"sandbox-{secrets.token_hex(8)}"
-        config.write_text(self._config(name, port), encoding="utf-8")
+        self._name = name = f"sandbox-{secrets.token_hex(8)}"
+        self._config_path.write_text(self._config(name, port), encoding="utf-8")
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own executable
-                [self._executable, "-c", str(config)],
+                [self._executable, "-c", str(self._config_path)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -165,11 +183,11 @@ class NatsServer:
         lines = [
             f"server_name: {name}",
             f'listen: "{HOST}:{port}"',
-            f'operator: "{keys.operator_jwt()}"',
+            f'operator: "{self._operator_jwt}"',
             f"system_account: {system}",
             "resolver: MEMORY",
             "resolver_preload: {",
-            f'  {account}: "{keys.account_jwt()}"',
+            f'  {account}: "{keys.account_jwt(self._revoked)}"',
             f'  {system}: "{keys.system_jwt()}"',
             "}",
             "max_control_line: 65536",  # credentials of 50 companies pass 4,096

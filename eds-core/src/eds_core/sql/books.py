@@ -25,7 +25,14 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from eds_core.event import Message
-from eds_core.ledger import Checkpoint, Parked, Quarantined, Role, TableStatus
+from eds_core.ledger import (
+    Checkpoint,
+    ImportedFile,
+    Parked,
+    Quarantined,
+    Role,
+    TableStatus,
+)
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000_000
@@ -35,7 +42,8 @@ _IDS_AT_ONCE = 500  # databases bound the parameters of one statement
 class Books:
     """The tables, in the types that a dialect prefers.
 
-    *name* is compared byte by byte and short enough for an index, as is *key*.
+    *name* is compared byte by byte and short enough for an index, as is *key*; *text*
+    and *data* hold whatever there is.
     """
 
     def __init__(
@@ -43,8 +51,12 @@ class Books:
         name: TypeEngine[Any] | None = None,
         key: TypeEngine[Any] | None = None,
         version: TypeEngine[Any] | None = None,
+        text: TypeEngine[Any] | None = None,
+        data: TypeEngine[Any] | None = None,
     ) -> None:
         self._name = name or String(255)
+        self._text = text or Text()
+        self._data = data or LargeBinary()
         self._metadata = MetaData()
         self.checkpoint = self._checkpoint()
         self.tombstone = self._table(
@@ -56,6 +68,13 @@ class Books:
         self.quarantine = self._quarantine()
         self.parked = self._parked()
         self.status = self._status()
+        self.heartbeat = self._table(
+            "_eds_heartbeat",
+            self._key("company"),
+            Column("epoch", BigInteger, nullable=False),
+            *self._texts("owner", "at"),
+        )
+        self.imported = self._imported()
 
     @property
     def all(self) -> tuple[Table, ...]:
@@ -67,9 +86,9 @@ class Books:
             self._key("company"),
             Column("seq", BigInteger, nullable=False),
             Column("time", self._name),
-            *_texts("account", "stream", "prefix"),
+            *self._texts("account", "stream", "prefix"),
             Column("epoch", BigInteger, nullable=False),
-            *_texts("owner", "role"),
+            *self._texts("owner", "role"),
             Column("updated", self._name),
         )
 
@@ -77,12 +96,12 @@ class Books:
         return self._table(
             "_eds_quarantine",
             self._key("id"),
-            *_texts("company", "table_name", "event_id", "state"),
-            *_texts("reason", "advice", "at", "subject"),
+            *self._texts("company", "table_name", "event_id", "state"),
+            *self._texts("reason", "advice", "at", "subject"),
             Column("seq", BigInteger, nullable=False),
             Column("time", self._name),
-            Column("headers", Text),
-            Column("payload", LargeBinary),
+            Column("headers", self._text),
+            Column("payload", self._data),
         )
 
     def _parked(self) -> Table:
@@ -91,7 +110,7 @@ class Books:
             self._key("table_name"),
             self._key("company"),
             Column("seq", BigInteger, nullable=False),
-            *_texts("reason", "advice"),
+            *self._texts("reason", "advice"),
             Column("resume", SmallInteger, nullable=False),
         )
 
@@ -100,11 +119,23 @@ class Books:
             "_eds_status",
             self._key("table_name"),
             self._key("company"),
-            *_texts("state", "reason"),
+            *self._texts("state", "reason"),
             Column("last_event", self._name),
             Column("lag", Float(53)),
             Column("rows_written", BigInteger, nullable=False),
             Column("updated", self._name),
+        )
+
+    def _imported(self) -> Table:
+        numbers = (
+            *("bytes_read", "lines_read", "is_done"),
+            *("rows_read", "rows_changed", "rows_quarantined"),
+        )
+        return self._table(
+            "_eds_import",
+            self._key("id"),
+            *self._texts("table_name", "file", "updated"),
+            *(Column(name, BigInteger, nullable=False) for name in numbers),
         )
 
     def _table(self, name: str, *columns: Column[Any]) -> Table:
@@ -113,9 +144,8 @@ class Books:
     def _key(self, name: str) -> Column[Any]:
         return Column(name, self._name, primary_key=True)
 
-
-def _texts(*names: str) -> list[Column[Any]]:
-    return [Column(name, Text) for name in names]
+    def _texts(self, *names: str) -> list[Column[Any]]:
+        return [Column(name, self._text) for name in names]
 
 
 def as_text(nanoseconds: int) -> str:
@@ -226,6 +256,34 @@ def parked_of(row: Row[Any]) -> Parked:
         row.reason or "",
         row.advice or "",
         bool(row.resume),
+    )
+
+
+def imported_row(file: ImportedFile) -> dict[str, object]:
+    return {
+        "table_name": file.table,
+        "file": storable(file.name),
+        "bytes_read": file.offset,
+        "lines_read": file.line,
+        "is_done": int(file.done),
+        "rows_read": file.read,
+        "rows_changed": file.changed,
+        "rows_quarantined": file.quarantined,
+        "updated": now(),
+    }
+
+
+def imported_of(row: Row[Any]) -> ImportedFile:
+    return ImportedFile(
+        row.id,
+        row.table_name or "",
+        row.file or "",
+        row.bytes_read,
+        row.lines_read,
+        bool(row.is_done),
+        row.rows_read,
+        row.rows_changed,
+        row.rows_quarantined,
     )
 
 

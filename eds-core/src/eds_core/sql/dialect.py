@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from eds_core.driver import Driver
 from eds_core.errors import ConfigError, TableError
-from eds_core.event import Row, Version, VersionedKey
+from eds_core.event import Key, Row, Version, VersionedKey
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.urls import redact
 
@@ -36,18 +36,20 @@ class SqlDialect(Driver):
     types: ClassVar[Mapping[ColumnType, str]]
     key_types: ClassVar[Mapping[ColumnType, str]] = {}
     version_type: ClassVar[str] = "VARCHAR(40)"
+    #: What follows the columns in CREATE TABLE.
+    table_options: ClassVar[str] = ""
     #: What errors mean, by SQLSTATE.
     answers: ClassVar[Answers] = ANSWERS
     #: A statement that begins a transaction, where the DBAPI does not do it right.
     begin: ClassVar[str] = ""
     #: A statement that has deferred constraints checked at once, where there are any.
     check_at_once: ClassVar[str] = ""
-    #: Rows that a bulk load writes at once.
-    load_at_once: ClassVar[int] = 5_000
     #: What changes a table is executed outside of any transaction.
     alters_alone: ClassVar[bool] = False
     #: Names that differ in case only are one name.
     folds_case: ClassVar[bool] = False
+    #: SELECT ... FOR SHARE locks rows that others may read and lock as well.
+    shared_locks: ClassVar[bool] = False
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -62,7 +64,9 @@ class SqlDialect(Driver):
             alters_alone=self.alters_alone,
         )
         self.books = self.make_books()
-        self.ledger = SqlLedger(self.session, self.books)
+        self.ledger = SqlLedger(
+            self.session, self.books, shared_locks=self.shared_locks
+        )
         self._targets: dict[tuple[str, str], Target] = {}
         self._stamp: object = None
 
@@ -159,3 +163,7 @@ class SqlDialect(Driver):
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
         """Remove *keys* as ``delete`` has it; return how many there were."""
         return portable.remove(self, target, keys)
+
+    def read_rows(self, target: Target, after: Key | None, most: int) -> list[Row]:
+        """Return rows of *target* behind the key *after*, as ``read`` has it."""
+        return portable.read(self, target, after, most)

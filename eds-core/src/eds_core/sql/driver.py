@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from eds_core.driver import hookimpl
 from eds_core.errors import DestinationError, TableError, TransientError
-from eds_core.event import Row, VersionedKey
+from eds_core.event import Key, Row, Version, VersionedKey
+from eds_core.failpoints import reached
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
 from eds_core.urls import redact
 
@@ -63,6 +64,29 @@ class SqlDriver(SqlDialect):
     def count(self, table: str) -> int:
         return 0 if self.look(table) is None else portable.count(self.session, table)
 
+    def key(self, table: str) -> tuple[str, ...]:
+        real = self.look(table)
+        if real is None or real.name != table:
+            return ()
+        return tuple(name for name in real.columns if name in real.primary)
+
+    def read(self, table: TableSchema, after: Key | None, most: int) -> list[Row]:
+        real = self.look(table.name)
+        if real is None or real.name != table.name or VERSION not in real.columns:
+            return []
+        return self.read_rows(match(table, real), after, most)
+
+    def unversioned(
+        self, table: TableSchema, keys: Sequence[Key] | None = None
+    ) -> list[Row]:
+        real = self.look(table.name)
+        if real is None or real.name != table.name or VERSION not in real.columns:
+            return []
+        return portable.unversioned(self, match(table, real), keys)
+
+    def deleted(self, table: TableSchema, keys: Sequence[Key]) -> Mapping[Key, Version]:
+        return portable.deleted(self, table.name, keys)
+
     def adopted(self, table: str) -> bool:
         real = self.look(table)
         return real is None or VERSION in real.columns
@@ -115,16 +139,18 @@ class SqlDriver(SqlDialect):
         with self.session.altering():
             for statement in step:
                 self.session.run(statement)
+                reached("migrate.step")
 
     def _create(self, table: TableSchema) -> str:
         quote = self.session.quote
         columns = [f"{quote(c.name)} {self._declared(c, table)}" for c in table.columns]
         columns.append(f"{quote(VERSION)} {self.version_type}")
         key = ", ".join(map(quote, table.key))
-        return (
+        made = (
             f"CREATE TABLE {self.session.quote_table(table.name)} "
             f"({', '.join(columns)}, PRIMARY KEY ({key}))"
         )
+        return f"{made} {self.table_options}".rstrip()
 
     def _declared(self, column: Column, table: TableSchema) -> str:
         declared = self.spelled(column, table)
@@ -148,7 +174,7 @@ class SqlDriver(SqlDialect):
 
     @hookimpl
     def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> int:
-        chunks = portable.chunks(rows, self.load_at_once)
+        chunks = portable.chunks(rows, self.capabilities.bulk_rows)
         return sum(self._settled(self.load, table, chunk) for chunk in chunks)
 
     def _settled(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -26,7 +25,6 @@ from eds_core.errors import (
 )
 from eds_core.ledger import (
     Checkpoint,
-    Ledger,
     Move,
     Parked,
     Quarantined,
@@ -50,31 +48,18 @@ from .books import (
     storable,
 )
 from .errors import not_alone
+from .imports import SqlImports
 from .session import Session
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from .settling import settled
 
 
-def settled(
-    method: Callable[Concatenate[SqlLedger, P], R],
-) -> Callable[Concatenate[SqlLedger, P], R]:
-    """Do it again while other transactions are in its way, if it has its own."""
-
-    @wraps(method)
-    def run(ledger: SqlLedger, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        session = ledger._session  # noqa: SLF001 - it is a method's
-        return session.settled(lambda: method(ledger, *args, **kwargs))
-
-    return run
-
-
-class SqlLedger(Ledger):
+class SqlLedger(SqlImports):
     """Positions, quarantine and table states over *session*, in *books*."""
 
-    def __init__(self, session: Session, books: Books) -> None:
-        self._session = session
-        self._books = books
+    def __init__(
+        self, session: Session, books: Books, *, shared_locks: bool = False
+    ) -> None:
+        super().__init__(session, books, shared_locks=shared_locks)
         self._roles: dict[str, Role] = {}
         self._there: set[str] = set()  # tables that were seen to exist
         # Made once: to build it costs more than to execute it.
@@ -122,7 +107,12 @@ class SqlLedger(Ledger):
         table = self._books.checkpoint
         with self._session.transaction():
             self._take(company, owner, table.c.epoch + 1)
-            return self._checkpoint(company)
+            found = self._checkpoint(company)
+            if found is not None and role == "import":
+                self._begin(company, found.epoch, owner)
+            elif found is not None and self._exists(self._books.heartbeat.name):
+                self._end(company)
+            return found
 
     @settled
     def reclaim(self, company: str, epoch: int, owner: str) -> Checkpoint:

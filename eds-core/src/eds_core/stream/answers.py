@@ -15,7 +15,6 @@ _ADVICE = {
     10039: f"this account has no JetStream: {CHECK}",
     10059: f"this account does not have the stream: {CHECK}",
 }
-_DENIED = "permissions violation"
 
 
 class NoAnswer(TransientError):  # noqa: N818 - a state of affairs, named as such
@@ -43,8 +42,3 @@ def transient(what: str, advice: str = "") -> Iterator[None]:
 
 def words(error: Exception) -> str:
     return str(error).removeprefix("nats: ") or type(error).__name__
-
-
-def is_denial(error: Exception) -> bool:
-    """NATS does not say which question it will not answer; it just tells this."""
-    return _DENIED in str(error).lower()

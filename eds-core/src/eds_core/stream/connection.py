@@ -20,7 +20,8 @@ from eds_core.credentials import Credentials, parse_credentials, read_credential
 from eds_core.errors import ConfigError, FatalError
 
 from .address import check_scheme, needs_tls, shown
-from .answers import CHECK, ApiError, is_denial, transient, words
+from .answers import CHECK, ApiError, transient, words
+from .denials import Denials
 
 log = logging.getLogger("eds.nats")
 
@@ -44,6 +45,7 @@ class Settings:
     trace: bool = False
     timeout: float = 10.0  # seconds, for connecting and for each request
     account: str = ""  # the only one that is read from; empty: any
+    companies: tuple[str, ...] = ()  # those that the credentials must name
 
 
 class Connection:
@@ -59,6 +61,7 @@ class Connection:
         self._client = Client()
         self._reason: Exception | None = None
         self._began = False
+        self._denials = Denials()
         self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -88,7 +91,7 @@ class Connection:
         replaced) keeps it reading for ever.
         """
         path = self.settings.credentials
-        read_credentials(path)
+        self._check_companies(read_credentials(path))
         try:
             text = path.read_text("utf-8", "replace")
         except OSError as error:
@@ -102,6 +105,17 @@ class Connection:
             raise ConfigError(
                 f"{credentials.path} is now of another account than before",
                 advice="put the old file back, or start again with another database",
+            )
+
+    def _check_companies(self, credentials: Credentials) -> None:
+        """Another company's file is a mistake: nothing else would refuse it."""
+        missing = set(self.settings.companies) - set(credentials.companies)
+        if missing:
+            raise ConfigError(
+                f"the credentials {self.settings.credentials} are not of company "
+                f"{', '.join(sorted(missing))} any more",
+                advice="put the right file in its place, or start EDS anew to go on "
+                "without that company",
             )
 
     async def _connect(self, credentials: RawCredentials) -> None:
@@ -174,7 +188,7 @@ class Connection:
 
     async def _on_error(self, error: Exception) -> None:
         self._reason = error
-        level = logging.WARNING if is_denial(error) else logging.DEBUG
+        level = logging.WARNING if self._denials.heard(error) else logging.DEBUG
         log.log(level, "nats: %s", words(error))
 
     async def _on_closed(self) -> None:
@@ -234,7 +248,10 @@ class Connection:
         seconds: float | None = None,
         advice: str = "",
     ) -> bytes:
-        """Ask *subject*; NoAnswer, with *advice*, when nobody answers in time."""
+        """Ask *subject*; NoAnswer, with *advice*, when nobody answers in time.
+
+        NotPermitted as soon as NATS says that the credentials do not permit it.
+        """
         self.trace("tx", subject, payload)
         with transient(f"no answer to {subject}", advice):
             answer = await self._ask(subject, payload, seconds or self.settings.timeout)
@@ -242,13 +259,17 @@ class Connection:
         return answer.data
 
     async def _ask(self, subject: str, payload: bytes, seconds: float) -> Msg:
-        """Ask, and wait no longer than there is a connection."""
+        """Ask, and wait no longer than there is a connection and a permission."""
         asking = asyncio.ensure_future(
             self._client.request(subject, payload, timeout=seconds)
         )
         lost = asyncio.ensure_future(self.lost.wait())
         try:
-            await asyncio.wait((asking, lost), return_when=asyncio.FIRST_COMPLETED)
+            with self._denials.of(subject) as denied:
+                every = (asking, lost, denied)
+                await asyncio.wait(every, return_when=asyncio.FIRST_COMPLETED)
+                if denied.done():
+                    denied.result()
             if not asking.done():
                 raise nats.errors.ConnectionClosedError
             return asking.result()

@@ -18,6 +18,7 @@ from nats.aio.subscription import Subscription
 
 from eds_core.errors import FatalError, TransientError
 from eds_core.event import Message
+from eds_core.failpoints import reached
 
 from .api import create_consumer, delete_consumer
 from .connection import STREAM, Connection
@@ -102,10 +103,12 @@ class Consumer:
             f"{self._inbox}.*", self._on_message
         )
         start = {"deliver_policy": "by_start_sequence", "opt_start_seq": after + 1}
+        reached("consumer.before")
         self._making = asyncio.ensure_future(
             create_consumer(self._connection, self.name, self._subject, start)
         )
         begin = await asyncio.shield(self._making)
+        reached("consumer.after")
         self.last = after
         if begin > after:
             self._sink(Gap(self.company, after, begin + 1))
@@ -172,11 +175,13 @@ class Consumer:
             if grant.bytes:
                 body["max_bytes"] = grant.bytes
             self._account.sent(self._pulls, grant)
+            reached("pull.before")
             await self._connection.publish(
                 f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self.name}",
                 json.dumps(body).encode(),
                 f"{self._inbox}.{self._pulls}",
             )
+            reached("pull.after")
 
     async def _on_message(self, message: Msg) -> None:
         if self.lost.is_set():

@@ -156,7 +156,7 @@ class Feed:
             try:
                 await connection.open()
             except (ConfigError, FatalError) as error:
-                log.warning("%s (trying again for ever)", error)
+                log.warning("%s: %s (trying again for ever)", error, error.advice)
                 await backoff.wait()
             else:
                 return connection

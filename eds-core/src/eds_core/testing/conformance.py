@@ -6,9 +6,11 @@ from .layers.adopting import Adopting
 from .layers.contract import Contract
 from .layers.faults import Faults
 from .layers.golden import Golden
-from .layers.ledger import Quarantine
+from .layers.ledger import Ledger
 from .layers.migrating import Migrating
 from .layers.model import Model
+from .layers.quarantine import Quarantine
+from .layers.shapes import Shapes
 from .layers.speed import Speed
 from .layers.static import Static
 from .layers.values import Values
@@ -22,7 +24,9 @@ class DriverConformance(
     Values,
     Adopting,
     Quarantine,
+    Ledger,
     Migrating,
+    Shapes,
     Contract,
     Golden,
     Static,

@@ -52,6 +52,11 @@ class Suite:
     skips: ClassVar[Mapping[str, str]] = {}
     #: Values of the matrix that are not stored exactly: label -> what is done.
     values: ClassVar[Mapping[str, Deviation]] = {}
+    #: Keys that the database would take for others, and that are rejected: those of
+    #: ``layers.shapes.KEYS`` -> why.
+    refused_keys: ClassVar[Mapping[str, str]] = {}
+    #: Widenings such as "number to decimal" that are refused, with words -> why.
+    refused_widenings: ClassVar[Mapping[str, str]] = {}
     #: How the kit shall read columns of a type, where plain SELECT will not do:
     #: an expression such as ``CAST({} AS text)``.
     read_as: ClassVar[Mapping[ColumnType, str]] = {}

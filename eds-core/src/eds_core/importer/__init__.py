@@ -1,0 +1,1 @@
+"""Load the files of an export into a destination. Begin with ``run``."""

@@ -1,0 +1,178 @@
+"""Writes chunks into one destination, each in a transaction with its progress.
+
+Used from the destination's one thread. The transaction begins with the proof that
+the companies are ours; a file's progress moves in it, so that a crash anywhere
+leaves rows and progress together.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from eds_core.destination import Destination
+from eds_core.errors import EdsError, RejectedError, TableError
+from eds_core.event import Key, Row, Version, VersionedKey
+from eds_core.isolation import Isolation
+from eds_core.ledger import ImportedFile, Quarantined
+from eds_core.line import own_version
+from eds_core.repair import repair
+from eds_core.schema import TableSchema
+
+from .chunks import Chunk
+
+log = logging.getLogger("eds.import")
+
+Explain = Callable[[Key, EdsError], Quarantined]
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What a chunk did."""
+
+    changed: int = 0
+    bad: list[Quarantined] = field(default_factory=list)
+
+
+class Loader:
+    """Writes into *destination* for the companies held under ``epochs``."""
+
+    def __init__(self, destination: Destination) -> None:
+        self.destination = destination
+        self.epochs: Mapping[str, int] = {}
+        self._prepared: set[str] = set()
+        self._unversioned: dict[str, TableSchema] = {}  # with rows of an old server
+
+    def prepare(self, table: TableSchema) -> None:
+        """See that *table* can take rows. Raises TableError."""
+        if table.name in self._prepared:
+            return
+        try:
+            change = self.destination.prepare(table)
+        except RejectedError as error:
+            raise TableError(
+                str(error), table=table.name, advice=error.advice
+            ) from error
+        if change is not None:
+            log.info("%s", change)
+        if self.destination.driver.unversioned(table):
+            self._unversioned[table.name] = table
+        self._prepared.add(table.name)
+
+    def reopen(self) -> None:
+        """After a lost connection."""
+        self.destination.close()
+        self.destination.open()
+        self._prepared.clear()
+
+    def load(self, chunk: Chunk, file: ImportedFile, explain: Explain) -> Loaded:
+        """Commit *chunk*, and *file* as far as it has come with it.
+
+        Raises TransientError, TakenOver, TableError or FatalError; then nothing was
+        written, or (unknown) all of it, and the same may be tried again.
+        """
+        try:
+            return self._commit(chunk, file, self._plainly)
+        except RejectedError:
+            return self._commit(chunk, file, partial(self._carefully, explain))
+
+    def _commit(
+        self,
+        chunk: Chunk,
+        file: ImportedFile,
+        write: Callable[[TableSchema, list[Row], Loaded], None],
+    ) -> Loaded:
+        loaded = Loaded(bad=list(chunk.bad))
+        with self.destination.transaction():
+            ledger = self.destination.ledger
+            ledger.hold(self.epochs)
+            for group in chunk.groups:
+                rows = self._not_older(group.schema, group.sorted)
+                write(group.schema, rows, loaded)
+            if loaded.bad:
+                ledger.quarantine(loaded.bad)
+            ledger.record_file(
+                replace(
+                    file,
+                    changed=file.changed + loaded.changed,
+                    quarantined=file.quarantined + len(loaded.bad),
+                )
+            )
+        return loaded
+
+    def _not_older(self, table: TableSchema, rows: list[Row]) -> list[Row]:
+        """Without rows that are older than what an old server has written.
+
+        It kept no versions: a row of it is as old as it tells of itself.
+        """
+        whole = self._unversioned.get(table.name)
+        if whole is None:
+            return rows
+        driver, now = self.destination.driver, time.time_ns()
+        there = driver.unversioned(whole, [row.key for row in rows])
+        known = {row.key: own_version(row.tokens, now) for row in there}
+        return [r for r in rows if r.version >= known.get(r.key, r.version)]
+
+    def _plainly(self, table: TableSchema, rows: list[Row], loaded: Loaded) -> None:
+        loaded.changed += self.destination.bulk_load(table, rows)
+
+    def _carefully(
+        self, explain: Explain, table: TableSchema, rows: list[Row], loaded: Loaded
+    ) -> None:
+        """Find the rows that the destination rejects; write the others."""
+        isolation = Isolation[Row](
+            lambda some: self.destination.upsert(table, some),
+            self.destination.savepoint,
+            lambda row: _mended(row, table),
+        )
+        places = {row.key: place for place, row in enumerate(rows)}
+        isolation.run(rows, lambda row: places[row.key])
+        loaded.changed += isolation.changed
+        loaded.bad += [explain(row.key, error) for row, error in isolation.rejected]
+
+    def delete(self, table: TableSchema, keys: list[Key], version: Version) -> int:
+        """Remove rows, and remember their deletion at *version*."""
+        with self.destination.transaction():
+            self.destination.ledger.hold(self.epochs)
+            return self.destination.delete(
+                table, [VersionedKey(key, version) for key in sorted(keys)]
+            )
+
+    def repair(self, table: TableSchema, rows: list[Row]) -> int:
+        """Write *rows* again."""
+        with self.destination.transaction():
+            self.destination.ledger.hold(self.epochs)
+            return self.destination.upsert(table, rows)
+
+
+class Checker(Loader):
+    """Reads and checks, and writes nothing (a dry run)."""
+
+    def load(self, chunk: Chunk, file: ImportedFile, explain: Explain) -> Loaded:
+        del file
+        loaded = Loaded(bad=list(chunk.bad))
+        for group in chunk.groups:
+            for row in group.rows.values():
+                try:
+                    for column in group.schema.columns:
+                        row.get(column.name, column.type)
+                except RejectedError as error:
+                    loaded.bad.append(explain(row.key, error))
+        loaded.changed = chunk.read - len(loaded.bad)
+        return loaded
+
+    def delete(self, table: TableSchema, keys: list[Key], version: Version) -> int:
+        del table, version
+        return len(keys)
+
+    def repair(self, table: TableSchema, rows: list[Row]) -> int:
+        del table
+        return len(rows)
+
+
+def _mended(row: Row, table: TableSchema) -> Row | None:
+    mended = repair(row, table)
+    return mended[0] if mended is not None else None

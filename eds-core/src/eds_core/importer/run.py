@@ -1,0 +1,167 @@
+"""An import from its start to its end. Read this file first.
+
+    find -> plan -> fix the position -> claim -> lanes: read, write -> prune, verify
+
+The position is fixed before the first row is written: what happens during the import
+waits in the stream. The claim makes a server of the same company wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from threading import Event
+
+from eds_core.credentials import read_credentials
+from eds_core.destination import Destination, find_driver
+from eds_core.dryrun import DryRun
+from eds_core.errors import ConfigError, TakenOver
+from eds_core.registry import NatsSchemas
+from eds_core.stream import Feed, Settings
+
+from .files import find
+from .holding import Holding
+from .loading import Checker, Loader
+from .options import ImportOptions, Outcome
+from .plan import Plan, Planner
+from .schemas import AskedSchemas, PresentSchemas, Schemas
+from .tally import Tally
+from .work import Work
+from .writers import StoppedError, Writer, Writers
+
+log = logging.getLogger("eds.import")
+
+
+class Import:
+    """One run. ``tally`` may be looked at meanwhile."""
+
+    def __init__(self, options: ImportOptions, plugins: Iterable[object] = ()) -> None:
+        self.tally = Tally()
+        self._options = options
+        self._plugins = tuple(plugins)
+        path = options.credentials
+        self._credentials = None if path is None else read_credentials(path)
+        self._stopped = False
+        self._halt = Event()
+        self._first = self._writer()
+
+    def _writer(self) -> Writer:
+        url = self._options.url
+        driver = find_driver(url)
+        dry = self._options.dry_run
+        made = DryRun(url, driver) if dry else driver(url)
+        destination = Destination(made, self._plugins)
+        loader = (Checker if dry else Loader)(destination)
+        return Writer(destination, loader, self._halt)
+
+    def stop(self) -> None:
+        """Finish what is being written, then return from ``run``."""
+        self._stopped = True
+        self._halt.set()
+
+    async def run(self) -> Outcome:
+        """Import all that is there.
+
+        Raises ConfigError when it cannot begin, FatalError when it cannot go on.
+        """
+        self._begin()
+        most = self._first.destination.capabilities.writers
+        writers = Writers(self._first, self._writer, min(self._options.jobs, most))
+        outcome = Outcome(self.tally)
+        try:
+            await self._first.call(self._first.destination.open)
+            holding = Holding(self._options, self._credentials, self._first, self._halt)
+            async with self._feed() as feed:
+                plan = await self._plan(feed)
+                await holding.establish(feed)
+            await self._until_done(plan, holding, writers, outcome)
+        except StoppedError:
+            outcome.stopped = True
+        finally:
+            await asyncio.to_thread(writers.close)
+        return outcome
+
+    def _begin(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(NotImplementedError):  # Windows
+                asyncio.get_running_loop().add_signal_handler(number, self.stop)
+        if self._credentials is not None:
+            for warning in self._credentials.warnings(datetime.now(UTC)):
+                log.warning("%s", warning)
+
+    @asynccontextmanager
+    async def _feed(self) -> AsyncIterator[Feed | None]:
+        if self._credentials is None:
+            yield None
+            return
+        settings = Settings(
+            servers=self._options.servers,
+            credentials=self._credentials.path,
+            name=f"eds-import-{self._credentials.name or 'unknown'}",
+        )
+        feed = Feed(settings, self._options.prefix)
+        try:
+            await feed.open()
+            yield feed
+        finally:
+            await feed.close()
+
+    async def _plan(self, feed: Feed | None) -> Plan:
+        options = self._options
+        found = await asyncio.to_thread(find, options.paths, options.limits)
+        self.tally.unreadable = found.errors
+        planner = Planner(
+            self._schemas(feed),
+            options.tables,
+            options.table,
+            options.snapshot,
+            guesses=feed is None,
+            stopped=self._halt.is_set,
+        )
+        plan = await planner.plan(found)
+        if self._halt.is_set():
+            raise StoppedError
+        if not plan.items and not found.errors:
+            places = ", ".join(str(path) for path in options.paths)
+            raise ConfigError(
+                f"there are no exported files in {places}",
+                advice="name the folder or the files of an export; --table TABLE "
+                "says which table a file without a telling name holds",
+            )
+        options.limits.used = 0  # what was only looked at does not count
+        return plan
+
+    def _schemas(self, feed: Feed | None) -> Schemas:
+        if feed is not None:
+            return AskedSchemas(NatsSchemas(feed))
+        log.info("no --creds: tables are taken as the database has them")
+        return PresentSchemas(self._first.destination, self._first.call)
+
+    async def _until_done(
+        self, plan: Plan, holding: Holding, writers: Writers, outcome: Outcome
+    ) -> None:
+        """Work under a claim; when it is lost, claim again and go on."""
+        companies = self._credentials.companies if self._credentials else ()
+        while True:
+            epochs = await holding.claim(self.tally)
+            work = Work(
+                self._options,
+                plan,
+                writers,
+                self._halt,
+                companies=companies,
+                epochs=epochs,
+            )
+            try:
+                await holding.during(epochs, work.run(outcome))
+            except TakenOver as taken:
+                log.warning("%s", taken)
+                if self._stopped:
+                    raise StoppedError from taken
+                self._halt.clear()
+            else:
+                return

@@ -1,0 +1,108 @@
+"""How an import looks: bars while it runs, a table at its end."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from .console import printable
+from .importer.tally import FileTally, Tally
+
+_MOST_BARS = 12
+_WIDE = 200  # columns, when nobody looks at a terminal
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[Tally], None]]:
+    """Bars on the terminal; call what is yielded to bring them up to date."""
+    bars = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[told]}", markup=False),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    total = bars.add_task("all files", total=1.0, told="")
+    by_name: dict[tuple[str, str], int] = {}
+
+    def refresh(tally: Tally) -> None:
+        everything = tally.total()
+        rows = f"{everything.read:,} rows  {tally.rate:,.0f} rows/s"
+        bars.update(
+            total,
+            completed=everything.share if tally.files else 0,
+            told=tally.phase or rows,
+        )
+        _refresh_files(bars, by_name, tally)
+
+    with bars, _logged_above():
+        yield refresh
+
+
+@contextmanager
+def _logged_above() -> Iterator[None]:
+    """While bars are shown, they take what goes to stderr and put it above them."""
+    handlers = [
+        handler
+        for handler in logging.getLogger("eds").handlers
+        if isinstance(handler, logging.StreamHandler)
+    ]
+    streams = [handler.setStream(sys.stderr) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, stream in zip(handlers, streams, strict=True):
+            if stream is not None:
+                handler.setStream(stream)
+
+
+def _refresh_files(
+    bars: Progress, by_name: dict[tuple[str, str], int], tally: Tally
+) -> None:
+    """A bar for each file that is being read."""
+    for file in tally.files:
+        name = file.name, file.table
+        running = file.share > 0 and not file.done and not file.error
+        if not running and name in by_name:
+            bars.remove_task(by_name.pop(name))  # type: ignore[arg-type]  # a TaskID is an int
+        elif running and name not in by_name and len(by_name) < _MOST_BARS:
+            by_name[name] = bars.add_task(printable(file.table), total=1.0, told="")
+        if name in by_name:
+            bars.update(
+                by_name[name],  # type: ignore[arg-type]  # a TaskID is an int
+                completed=file.share,
+                told=f"{file.read:,} rows",
+            )
+
+
+def summary(tally: Tally, *, dry_run: bool) -> None:
+    """What was done, by table."""
+    pruned = any(file.pruned for file in tally.files)
+    names = ["table", "read", "would write" if dry_run else "written", "stale"]
+    table = Table(*names, "quarantined", *(["deleted"] if pruned else []), box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    sums = tally.by_table()
+    for one in sums:
+        table.add_row(*_cells(one, one.table, pruned=pruned))
+    if len(sums) > 1:
+        table.add_row(*_cells(tally.total(), "total", pruned=pruned))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDE)
+    console.print(table, markup=False)
+
+
+def _cells(tally: FileTally, name: str, *, pruned: bool) -> list[str]:
+    numbers = [tally.read, tally.changed, tally.stale, tally.quarantined]
+    if pruned:
+        numbers.append(tally.pruned)
+    return [printable(name), *map(str, numbers)]

@@ -1,0 +1,400 @@
+"""An import may come before, during and after streaming: the end is the same."""
+
+import asyncio
+import random
+import signal
+import sqlite3
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+
+from acceptance.exports import export, guide_command, imported, importing
+from acceptance.harness import eds, run, serving, shop_is_at, starting, until
+from acceptance.tables import connect, execute, rows, table_names, value
+from eds_core.sandbox import Sandbox
+
+
+@asynccontextmanager
+async def shop_at_work(sandbox, rate=200):
+    work = asyncio.create_task(sandbox.run_shop(rate, remember=False))
+    try:
+        yield
+    finally:
+        work.cancel()
+        await asyncio.wait([work])
+
+
+def filled(sandbox, table, count):
+    """Events that give *table* many rows."""
+    return [sandbox.shop.insert(table) for _ in range(count)]
+
+
+@asynccontextmanager
+async def in_the_middle(importer, url):
+    """Some rows are in, some are not, and whoever writes has to wait meanwhile."""
+    await until(lambda: "_eds_import" in table_names(url), 30, importer.tail)
+    with closing(connect(url)) as connection:
+        await hold_it(importer, connection)
+        yield
+        connection.execute("ROLLBACK")
+
+
+async def hold_it(importer, connection):
+    sqlite = isinstance(connection, sqlite3.Connection)
+    begun = "SELECT count(*) FROM _eds_import WHERE is_done = 0 AND lines_read > 0"
+    while True:
+        assert importer.code is None, importer.tail()
+        connection.execute("BEGIN IMMEDIATE" if sqlite else "BEGIN")
+        if not sqlite:
+            connection.execute("LOCK TABLE _eds_import IN SHARE MODE")
+        if connection.execute(begun).fetchone()[0]:
+            return
+        connection.execute("ROLLBACK")
+        await asyncio.sleep(0.01)
+
+
+def test_the_guides_four_steps_end_equal_while_the_shop_changes(tmp_path, url):
+    """The server is started first, as the position tells what an export lacks."""
+
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            await sandbox.run_shop(events=800)
+            async with serving(sandbox, url):
+                pass  # the position is fixed
+            async with shop_at_work(sandbox):
+                await asyncio.sleep(0.3)
+                export(sandbox, tmp_path / "export")
+                await asyncio.sleep(0.3)
+                command = guide_command(sandbox, url, tmp_path / "export")
+                ended = await run(sandbox.directory, *command)
+                assert ended.code == 0, ended.tail()
+            async with serving(sandbox, url) as server:
+                await shop_is_at(url, sandbox, server=server)
+
+    asyncio.run(scenario())
+
+
+def test_what_happens_during_the_first_import_is_not_lost(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            await sandbox.run_shop(events=1500)
+            export(sandbox, tmp_path / "export")
+            async with shop_at_work(sandbox, 500):
+                args = ("--consumer-start-time", "1h")
+                await imported(sandbox, tmp_path / "export", url=url, args=args)
+            async with serving(sandbox, url) as server:
+                await shop_is_at(url, sandbox, server=server)
+
+    asyncio.run(scenario())
+
+
+def test_a_running_server_waits_for_an_import_and_goes_on_by_itself(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            await sandbox.run_shop(events=500)
+            async with serving(
+                sandbox, url, args=("--consumer-start-time", "1h")
+            ) as server:
+                await shop_is_at(url, sandbox, server=server)
+                async with shop_at_work(sandbox, 400):
+                    await asyncio.sleep(0.3)
+                    export(sandbox, tmp_path / "export")
+                    await asyncio.sleep(0.3)
+                    await imported(sandbox, tmp_path / "export", url=url)
+                    await server.says("waits for the end of its import")
+                    await server.says("the import has ended; going on")
+                await shop_is_at(url, sandbox, server=server)
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_starts_during_an_import_waits_for_its_end(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            filled(sandbox, "core_charge", 30_000)
+            export(sandbox, tmp_path / "export")
+            with importing(sandbox, tmp_path / "export", url=url) as importer:
+                async with AsyncExitStack() as stack:
+                    async with in_the_middle(importer, url):
+                        server = await stack.enter_async_context(serving(sandbox, url))
+                        await server.says("waits for the end of its import")
+                        await sandbox.run_shop(events=100)
+                        assert importer.code is None, importer.tail()
+                    assert await importer.ended(60) == 0, importer.tail()
+                    await server.says("the import has ended; going on")
+                    await shop_is_at(url, sandbox, server=server)
+
+    asyncio.run(scenario())
+
+
+def test_an_old_export_changes_nothing_that_is_newer(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            await sandbox.run_shop(events=1000)
+            export(sandbox, tmp_path / "export")
+            args = ("--consumer-start-time", "1h")
+            async with serving(sandbox, url, args=args) as server:
+                await sandbox.run_shop(events=1500)  # updates and deletes among them
+                await shop_is_at(url, sandbox, server=server)
+            await imported(sandbox, tmp_path / "export", url=url)
+            await shop_is_at(url, sandbox, seconds=5)
+            await imported(sandbox, tmp_path / "export", url=url, creds=False)
+            await shop_is_at(url, sandbox, seconds=5)
+
+    asyncio.run(scenario())
+
+
+def test_kill_9_at_random_moments_of_an_import_ends_equal(tmp_path, url):
+    dice = random.Random()
+    moments = [dice.uniform(0, 1.5) for _ in range(4)]
+
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            filled(sandbox, "core_charge", 30_000)
+            await sandbox.run_shop(events=300)
+            export(sandbox, tmp_path / "export")
+            args = ("--consumer-start-time", "1h")
+            async with shop_at_work(sandbox, 100):
+                for moment in moments:
+                    with importing(
+                        sandbox, tmp_path / "export", url=url, args=args
+                    ) as importer:
+                        await asyncio.sleep(moment)
+                        importer.kill()
+                await imported(sandbox, tmp_path / "export", url=url, args=args)
+            async with serving(sandbox, url) as server:
+                await shop_is_at(url, sandbox, server=server)
+
+    try:
+        asyncio.run(scenario())
+    except AssertionError as error:
+        raise AssertionError(f"killed after {moments}: {error}") from error
+
+
+def test_a_killed_import_goes_on_where_it_stood(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            filled(sandbox, "core_charge", 30_000)
+            export(sandbox, tmp_path / "export")
+            with importing(sandbox, tmp_path / "export", url=url) as importer:
+                async with in_the_middle(importer, url):
+                    importer.kill()
+            ((line,),) = [
+                r.values() for r in rows(url, "SELECT lines_read FROM _eds_import")
+            ]
+            assert 0 < line < 30_000
+            ended = await imported(sandbox, tmp_path / "export", url=url)
+            assert f"goes on behind line {line}" in ended.err
+            assert value(url, "SELECT count(*) FROM _eds_import") == 0
+            await shop_is_at(url, sandbox, seconds=5)
+
+    asyncio.run(scenario())
+
+
+def test_an_import_that_is_stopped_says_so_and_continues(tmp_path, sqlite_url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            filled(sandbox, "core_charge", 30_000)
+            export(sandbox, tmp_path / "export")
+            with importing(sandbox, tmp_path / "export", url=sqlite_url) as importer:
+                async with in_the_middle(importer, sqlite_url):
+                    importer.send(signal.SIGTERM)
+                    await asyncio.sleep(0.3)
+                assert await importer.ended() == 1, importer.tail()
+                assert "stopped: the same import continues" in importer.out
+            assert value(sqlite_url, "SELECT count(*) FROM _eds_heartbeat") == 0
+            await imported(sandbox, tmp_path / "export", url=sqlite_url)
+            await shop_is_at(sqlite_url, sandbox, seconds=5)
+
+    asyncio.run(scenario())
+
+
+def test_a_second_import_waits_for_the_first(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            filled(sandbox, "core_charge", 30_000)
+            export(sandbox, tmp_path / "export")
+            with (
+                importing(sandbox, tmp_path / "export", url=url) as first,
+                importing(sandbox, tmp_path / "export", url=url) as second,
+            ):
+                assert await first.ended(90) == 0, first.tail()
+                assert await second.ended(90) == 0, second.tail()
+                assert "waiting for another import" in first.err + second.err
+            await shop_is_at(url, sandbox, seconds=5)
+
+    asyncio.run(scenario())
+
+
+def test_an_import_whose_process_is_gone_holds_nobody(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            filled(sandbox, "core_charge", 30_000)
+            export(sandbox, tmp_path / "export")
+            with importing(sandbox, tmp_path / "export", url=url) as importer:
+                async with in_the_middle(importer, url):
+                    importer.kill()
+            async with serving(sandbox, url) as server:
+                assert "waits for the end" not in server.err
+                await sandbox.run_shop(events=50)
+                await until(lambda: value(url, "SELECT min(seq) FROM _eds_checkpoint"))
+
+    asyncio.run(scenario())
+
+
+def test_a_silent_import_of_another_machine_is_given_up_after_a_minute(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            async with serving(sandbox, url):
+                pass
+            age = "2020-01-01T00:00:00+00:00"
+            claim(url, "elsewhere, process 1, since ever", age)
+            async with serving(sandbox, url) as server:
+                assert "waits for the end" not in server.err
+            assert value(url, "SELECT count(*) FROM _eds_heartbeat") == 0
+
+    asyncio.run(scenario())
+
+
+def test_an_import_of_another_machine_that_gives_signs_of_life_is_waited_for(
+    tmp_path, url
+):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            async with serving(sandbox, url):
+                pass
+            claim(url, "elsewhere, process 1, since ever", "2999-01-01T00:00:00+00:00")
+            async with serving(sandbox, url) as server:
+                await server.says("waits for the end of its import by elsewhere")
+                execute(url, "DELETE FROM _eds_heartbeat")
+                await server.says("the import has ended; going on")
+
+    asyncio.run(scenario())
+
+
+def claim(url, owner, at):
+    """As an import on another machine would."""
+    execute(
+        url,
+        "UPDATE _eds_checkpoint SET epoch = epoch + 1, role = 'import'",
+        "INSERT INTO _eds_heartbeat (company, epoch, owner, at) "
+        f"SELECT company, epoch, '{owner}', '{at}' FROM _eds_checkpoint",
+    )
+
+
+def test_a_server_killed_while_it_waits_changes_nothing(tmp_path, sqlite_url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            filled(sandbox, "core_charge", 30_000)
+            export(sandbox, tmp_path / "export")
+            with importing(sandbox, tmp_path / "export", url=sqlite_url) as importer:
+                async with in_the_middle(importer, sqlite_url):
+                    with starting(sandbox, sqlite_url) as server:
+                        await server.says("waits for the end of its import")
+                        server.kill()
+                assert await importer.ended(60) == 0, importer.tail()
+            await shop_is_at(sqlite_url, sandbox, seconds=5)
+
+    asyncio.run(scenario())
+
+
+def test_an_import_without_credentials_fills_the_tables_that_are_there(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            args = ("--consumer-start-time", "1h")
+            await sandbox.run_shop(events=1500)
+            async with serving(sandbox, url, args=args) as server:
+                await shop_is_at(url, sandbox, server=server)
+            export(sandbox, tmp_path / "export")
+            execute(url, 'DELETE FROM "order"', "DELETE FROM customer")
+            ended = await imported(sandbox, tmp_path / "export", url=url, creds=False)
+            assert "tables are taken as the database has them" in ended.err
+            await shop_is_at(url, sandbox, seconds=5)
+
+    asyncio.run(scenario())
+
+
+def test_a_dry_run_reads_everything_and_writes_nothing(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            await sandbox.run_shop(events=300)
+            export(sandbox, tmp_path / "export")
+            ended = await imported(
+                sandbox, tmp_path / "export", url=url, args=("--dry-run",)
+            )
+            assert "would write" in ended.out
+            assert table_names(url) == set()
+            if url.startswith("sqlite"):
+                assert not list(tmp_path.glob("*.db"))
+
+    asyncio.run(scenario())
+
+
+def test_an_outage_of_postgres_is_waited_for(tmp_path, own_postgres, postgres_url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            filled(sandbox, "core_charge", 30_000)
+            export(sandbox, tmp_path / "export")
+            with importing(sandbox, tmp_path / "export", url=postgres_url) as importer:
+                async with in_the_middle(importer, postgres_url):
+                    pass
+                await asyncio.to_thread(own_postgres.stop, "immediate")
+                await importer.says("trying again")
+                await asyncio.to_thread(own_postgres.start)
+                assert await importer.ended(90) == 0, importer.tail()
+            await shop_is_at(postgres_url, sandbox, seconds=5)
+
+    asyncio.run(scenario())
+
+
+def test_prune_deletes_what_a_gap_has_swallowed(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            await sandbox.run_shop(events=800)
+            args = ("--consumer-start-time", "1h")
+            async with serving(sandbox, url, args=args) as server:
+                await shop_is_at(url, sandbox, server=server)
+            # Deleted while nobody saw it: these events are not published.
+            for table in ("order", "customer"):
+                for key in list(sandbox.shop.state()[table])[:5]:
+                    sandbox.shop.delete(table, key)
+            export(sandbox, tmp_path / "export")
+            ended = await imported(
+                sandbox, tmp_path / "export", url=url, args=("--prune",)
+            )
+            assert "5 rows deleted that the export does not have" in ended.err
+            await shop_is_at(url, sandbox, seconds=5)
+            async with serving(sandbox, url) as server:
+                await sandbox.run_shop(events=200)
+                await shop_is_at(url, sandbox, server=server)
+
+    asyncio.run(scenario())
+
+
+def test_verify_compares_the_database_with_the_files(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            await sandbox.run_shop(events=1500)
+            export(sandbox, tmp_path / "export")
+            files, check = tmp_path / "export", ("--verify",)
+            ended = await imported(sandbox, files, url=url, args=check)
+            assert "verified: the database holds" in ended.out
+            # Rows that are newer than the export are right, whatever they hold.
+            newer = (
+                "'99999999999999999999.0'" if "sqlite" in url else "9999999999999999999"
+            )
+            execute(
+                url,
+                'UPDATE "order" SET "coalescedName" = \'spoilt\', '
+                f"_eds_version = {newer}",
+            )
+            return await imported(sandbox, files, url=url, args=check)
+
+    ended = asyncio.run(scenario())
+    assert "verified: the database holds" in ended.out
+
+
+def test_eds_import_is_in_the_help(tmp_path):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            return await eds(sandbox, "import", "--help")
+
+    assert "PATH... URL" in asyncio.run(scenario()).out
