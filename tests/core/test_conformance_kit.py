@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 
@@ -10,6 +11,9 @@ import pytest
 
 from eds_core.ledger import Checkpoint
 from eds_core.sqlite import SqliteDriver
+from eds_core.testing.__main__ import keep
+from eds_core.testing.report import load
+from eds_core.testing.tables import support_matrix
 
 SUITE = """
 from eds_core.testing import DriverConformance, MemoryDriver, replaced
@@ -134,6 +138,37 @@ def test_the_report_says_what_became_of_every_test(run, pytester):
         "101 columns",
         "one hot key",
     }
+
+
+def test_what_was_never_run_is_not_told_as_if_it_was(run, pytester, monkeypatch):
+    monkeypatch.delenv("EDS_TEST_MINE_URL", raising=False)
+    run("--conformance-report=found.json", url=None)
+
+    (report,) = load(pytester.path / "found.json")
+    page = support_matrix([report])
+    held = dict(re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|$", page, re.MULTILINE))
+    assert report["parts"]["contract"]["test_a_stale_row_does_nothing"][0] == "not run"
+    assert held["tested on"] == "nothing yet"
+    assert held["contract: rows"] == held["model: made-up histories"] == "not run"
+    assert held["contract: tables of others"] == "does not apply"
+    assert held["values"] == "1 of 6"
+    assert "**memory was not run on a database here.**" in page
+    assert "set EDS_TEST_MINE_URL" not in page
+
+
+def test_a_report_without_a_database_never_replaces_one_with(run, pytester):
+    place, new = pytester.path / "kept", pytester.path / "new.json"
+
+    def kept_of(*arguments, url):
+        run(f"--conformance-report={new}", *arguments, url=url)
+        left_out = keep(place, [new])
+        return left_out, [r["tested_on"] for p in place.iterdir() for r in load(p)]
+
+    assert kept_of("--conformance-layer=static", url=None) == (["mine"], [])
+    assert kept_of(url=None) == ([], [""])
+    assert kept_of(url=None) == ([], [""])
+    assert kept_of(url="memory://kept") == ([], ["memory"])
+    assert kept_of(url=None) == (["mine"], ["memory"])
 
 
 def test_speed_is_told_beside_the_last_run(pytester):

@@ -36,6 +36,14 @@ def driver_named(kind: str) -> str:
     return found
 
 
+def with_driver(url: str) -> str:
+    """Name an ODBC driver in *url* if EDS would find none; skip for want of one."""
+    if "driver=" in url or odbc.registered():
+        return url
+    wanted = quote(driver_named("microsoft"), safe="")
+    return f"{url}{'&' if '?' in url else '?'}driver={wanted}"
+
+
 def url(port: int, driver: str, **parameters: str) -> str:
     given = {"driver": driver, "encrypt": "no", **parameters}
     login = f"eds:{quote(PASSWORD, safe='')}"

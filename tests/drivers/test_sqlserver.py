@@ -1,4 +1,4 @@
-"""What SQL Server does in its own way, on a real one."""
+"""What SQL Server does in its own way, on a real one. The rest the kit asks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import json
 from decimal import Decimal
 
 import pytest
-from drivers.test_any_order import TABLE, check, histories
-from hypothesis import HealthCheck, Phase, given, settings
 
 from eds_core.errors import RejectedError, TableError
-from eds_core.event import Version, VersionedKey
 from eds_core.schema import ColumnType
 
 TEXT = ColumnType.TEXT
@@ -26,45 +23,6 @@ def stored(shop, table_of, raw, kind, token, *, show="a"):
     shop.prepare(table)
     assert shop.upsert(table, [raw(1, "x", f'{{"id":"x","a":{token}}}')]) == 1
     return shop.value(f"SELECT {show} FROM thing")
-
-
-@settings(
-    max_examples=40,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],  # shrinking takes minutes here
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(history=histories())
-def test_sql_server_equals_the_fold(shop, history):
-    shop.prepare(TABLE)
-
-    check(shop, history)
-
-
-def test_keys_differ_byte_by_byte_and_never_end_in_a_space(shop, order, row):
-    keys = ["a", "A", "ä", "a\u0308", "'", '"', "\\", "%s", "😀", "?", "a b"]
-    shop.upsert(order, [row(order, 1, id=key, name=key) for key in keys])
-
-    found = shop.rows("order", "id", "name")
-    assert sorted(found) == sorted((key, key) for key in keys)
-    with pytest.raises(RejectedError, match="ends in a space"):
-        shop.put(order, 1, id="a ")
-    assert shop.delete(order, [VersionedKey(("a",), Version(2))]) == 1
-
-
-def test_a_users_own_unique_index_rejects_one_row_in_a_savepoint(shop, order, row):
-    shop.run(
-        'ALTER TABLE "order" ADD short AS CONVERT(nvarchar(50), name) PERSISTED',
-        'CREATE UNIQUE INDEX mine ON "order" (short)',
-    )
-    shop.put(order, 1, id="a", name="x")
-    with shop.transaction():
-        with pytest.raises(RejectedError) as caught, shop.savepoint():
-            shop.put(order, 2, id="b", name="x")
-        shop.put(order, 2, id="c", name="y")
-
-    assert caught.value.signature == "23505 mine"
-    assert shop.rows("order", "id") == [("a",), ("c",)]
 
 
 def test_a_value_of_a_users_own_type_does_not_doom_the_transaction(shop, table_of):
@@ -96,15 +54,6 @@ def test_a_trigger_that_rolls_back_parks_its_table(shop, order):
     assert shop.rows("order") == []
 
 
-def test_a_computed_column_is_left_to_the_database(shop, table_of):
-    shop.run("CREATE TABLE thing (id varchar(9) PRIMARY KEY, a int, b AS a + 1)")
-    table = table_of("thing", a=ColumnType.INTEGER, b=ColumnType.INTEGER)
-    shop.prepare(table)
-    shop.put(table, 1, id="x", a=1, b=7)
-
-    assert shop.rows("thing", "a", "b") == [(1, 2)]
-
-
 @pytest.mark.parametrize(
     "case",
     [
@@ -114,23 +63,15 @@ def test_a_computed_column_is_left_to_the_database(shop, table_of):
             "2024-02-29 12:00:00.1234567 +02:00",
         ),
         (
-            ColumnType.TIMESTAMP,
-            "0001-01-01T00:00:00Z",
-            "0001-01-01 00:00:00.0000000 +00:00",
-        ),
-        (
-            ColumnType.TIMESTAMP,
-            "9999-12-31T23:59:59.9999999Z",
-            "9999-12-31 23:59:59.9999999 +00:00",
-        ),
-        (
             ColumnType.DATETIME,
             "2024-01-01T00:30:00.1234567+02:00",
             "2023-12-31 22:30:00.1234567",
         ),
     ],
 )
-def test_moments_keep_seven_digits(shop, table_of, raw, case):
+def test_a_moment_keeps_its_offset_where_there_is_place_for_it(
+    shop, table_of, raw, case
+):
     kind, said, expected = case
     show = "CONVERT(nvarchar(40), a, 121)"
     found = stored(shop, table_of, raw, kind, f'"{said}"', show=show)
@@ -138,8 +79,10 @@ def test_moments_keep_seven_digits(shop, table_of, raw, case):
     assert found == expected
 
 
-@pytest.mark.parametrize("digits", ["0.1", "-0.0000000000000000001", str(2**63 - 1)])
-def test_decimals_are_exact_or_rejected(shop, table_of, raw, digits):
+@pytest.mark.parametrize(
+    "digits", ["9" * 19 + "." + "9" * 19, "-0.0000000000000000001"]
+)
+def test_decimals_have_19_digits_on_each_side(shop, table_of, raw, digits):
     found = stored(shop, table_of, raw, ColumnType.DECIMAL, digits)
 
     assert Decimal(found) == Decimal(digits)
@@ -147,12 +90,12 @@ def test_decimals_are_exact_or_rejected(shop, table_of, raw, digits):
         stored(shop, table_of, raw, ColumnType.DECIMAL, "1e20")
 
 
-@pytest.mark.parametrize("number", [0.1, 0.1 + 0.2, -1.5e300, 1e22, 2.3e-308])
-def test_doubles_are_exact(shop, table_of, raw, number):
+@pytest.mark.parametrize("number", [0.1 + 0.2, 2.2250738585072014e-308])
+def test_doubles_keep_17_digits_down_to_the_smallest(shop, table_of, raw, number):
     assert stored(shop, table_of, raw, ColumnType.NUMBER, repr(number)) == number
 
 
-@pytest.mark.parametrize("token", ['"text"', "1", "true", "[]", '{"a":[1,{"b":null}]}'])
+@pytest.mark.parametrize("token", ["1.0", '{ "b": [1, null], "a": "\\u00e9" }'])
 def test_json_is_kept_as_it_was_written(shop, table_of, raw, token):
     found = stored(shop, table_of, raw, ColumnType.JSON, token)
 

@@ -174,14 +174,16 @@ def test_a_transaction_that_the_server_ended_leaves_a_session_that_works(kind):
             assert driver.upsert(TABLE, [row()]) == 1
 
 
-def test_freetds_rolls_back_what_is_over_without_a_new_connection():
+def test_what_freetds_cannot_roll_back_is_left_behind_with_its_connection():
+    """It begins no other: what came next would be committed at once."""
     duplicate = Says(2627, "Violation of PRIMARY KEY constraint 'PK'.", 14)
     with greeted(driver_named("freetds"), catalogue()) as (driver, server):
         server.answers = [("OPENJSON", duplicate), *server.answers]
-        with pytest.raises(RejectedError), driver.session.transaction():  # noqa: PT012 - the transaction is the point
+        with pytest.raises(RejectedError), driver.transaction():  # noqa: PT012 - the transaction is the point
             server.ended_by_itself = True
             driver.upsert(TABLE, [row()])
-
         assert not server.ended_by_itself
-        assert driver.session.connection.in_transaction() is False
         assert server.saw("XACT_ABORT ON") == 0
+
+        assert driver.columns("order")["name"] is ColumnType.TEXT
+        assert server.saw("XACT_ABORT ON") == 1

@@ -20,15 +20,26 @@ def installed() -> list[str]:
     return list(pyodbc.drivers())
 
 
+def registered() -> str | None:
+    """Return a driver that EDS finds by itself."""
+    return _microsofts() or freetds()
+
+
 def freetds() -> str | None:
     return "FreeTDS" if "FreeTDS" in installed() else None
 
 
-def microsoft() -> str | None:
-    """Return the one that is registered, else the file that a wheel brings."""
+def _microsofts() -> str | None:
     for name in installed():
         if name.startswith("ODBC Driver") and name.endswith("for SQL Server"):
             return name
+    return None
+
+
+def microsoft() -> str | None:
+    """Return the one that is registered, else the file that a wheel brings."""
+    if found := _microsofts():
+        return found
     spec = find_spec("mssql_python_odbc")
     if spec is None or spec.origin is None:
         return None

@@ -98,6 +98,15 @@ def _part(item: pytest.Item) -> str | None:
     return module.removeprefix(_LAYERS) if module.startswith(_LAYERS) else None
 
 
+def _lacks_database(
+    suite: type[Suite], item: pytest.Item, report: pytest.TestReport
+) -> bool:
+    """Whether *item* was skipped by the fixture that should have found a database."""
+    asks = "destination_url" in getattr(item, "fixturenames", ())
+    skipped = report.when == "setup" and report.skipped
+    return asks and skipped and not any(_opt_outs(suite, item))
+
+
 class Reporter:
     """Collects what the suites' tests find out, for the header, the end and JSON."""
 
@@ -128,16 +137,18 @@ class Reporter:
         report = yield
         suite, part = suite_of(item), _part(item)
         if suite and part:
-            self._take(self.record_of(suite), part, _name(item), report)
+            self._take(self.record_of(suite), part, item, report)
         return report
 
     def _take(
-        self, record: Record, part: str, test: str, report: pytest.TestReport
+        self, record: Record, part: str, item: pytest.Item, report: pytest.TestReport
     ) -> None:
         if report.when == "call" or not report.passed:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
             reason = reason.removeprefix("Skipped: ")
-            record.add(part, test, report.outcome, reason)
+            lacks = _lacks_database(record.suite, item, report)
+            outcome = "not run" if lacks else report.outcome
+            record.add(part, _name(item), outcome, reason)
         if report.when == "call":
             for name, told in report.user_properties:
                 record.note(name, told)

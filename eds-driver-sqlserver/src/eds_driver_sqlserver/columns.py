@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from eds_core.schema import ColumnType, TableSchema
+from eds_core.schema import ColumnType
 from eds_core.sql.tables import RealColumn, RealTable
 
 #: Of keys and texts: equal means equal byte by byte.
@@ -160,9 +160,9 @@ def type_of(declared: str) -> ColumnType | None:
     return next((kind for kind, type_ in TYPES.items() if type_ == declared), None)
 
 
-def key_type(kind: ColumnType, table: TableSchema) -> str:
-    """The type of a key column: together they have to fit into an index."""
-    share = _KEY_BYTES // len(table.key)
+def key_type(kind: ColumnType, parts: int = 1) -> str:
+    """The type of one of a key's *parts*: together they have to fit into an index."""
+    share = _KEY_BYTES // parts
     if kind is ColumnType.BYTES:
         return f"varbinary({share})"
     if kind in {ColumnType.TEXT, ColumnType.JSON}:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from struct import Struct
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary
+from sqlalchemy import LargeBinary
 
 from eds_core.errors import ConfigError
 
@@ -183,16 +182,6 @@ def large_text(connection: Any) -> Size:
     if is_freetds(connection.getinfo(pyodbc.SQL_DRIVER_NAME)):
         return int(pyodbc.SQL_WLONGVARCHAR), _CHARACTERS, 0
     return int(pyodbc.SQL_WVARCHAR), 0, 0
-
-
-def have_a_transaction(connection: Connection) -> None:
-    """See that there is one to roll back, for FreeTDS.
-
-    Where the server has ended it by itself, FreeTDS fails to roll back, and begins no
-    other: what is executed next would be committed at once.
-    """
-    with closing(connection.connection.cursor()) as cursor:
-        cursor.execute("IF @@TRANCOUNT = 0 BEGIN TRANSACTION")
 
 
 def keep_whole(sizes: dict[Any, Any], *_: object) -> None:

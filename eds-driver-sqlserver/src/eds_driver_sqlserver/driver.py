@@ -62,6 +62,10 @@ class SqlServerDriver(SqlDriver):
     folds_case = True
     version_type = statements.VERSION_TYPE
     types: ClassVar[Mapping[ColumnType, str]] = columns.TYPES
+    #: Of a key of one column; ``spelled`` knows the others.
+    key_types: ClassVar[Mapping[ColumnType, str]] = {
+        kind: columns.key_type(kind) for kind in columns.TYPES
+    }
 
     def __init__(self, url: str) -> None:
         self._address = address.read(url)
@@ -85,7 +89,6 @@ class SqlServerDriver(SqlDriver):
         )
         if connecting.is_freetds(connecting.chosen(self._address)):
             event.listen(engine, "do_setinputsizes", connecting.keep_whole)
-            event.listen(engine, "rollback", connecting.have_a_transaction)
         return engine
 
     def open(self) -> None:
@@ -96,25 +99,6 @@ class SqlServerDriver(SqlDriver):
                 raise
             why = connecting.why_not(self._address)
             raise TransientError(f"{error}{why}", advice=error.advice) from error
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        try:
-            with super().transaction():
-                yield
-        except (RejectedError, TableError):
-            self._renew()
-            raise
-
-    def _renew(self) -> None:
-        """Connect anew where what was over already could not be rolled back.
-
-        Else the same batch would come again for ever, as after a lost connection.
-        """
-        try:
-            _ = self.session.connection
-        except TransientError:
-            self.open()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -198,7 +182,7 @@ class SqlServerDriver(SqlDriver):
 
     def spelled(self, column: Column, table: TableSchema) -> str:
         if column.name in table.key:
-            return columns.key_type(column.type, table)
+            return columns.key_type(column.type, len(table.key))
         return self.types[column.type]
 
     def _add(self, table: str, column: str, declared: str) -> str:

@@ -60,6 +60,7 @@ class SqlDialect(Driver):
             self.answers,
             self.begin,
             self.check_at_once,
+            renew=self.open,
             alters_alone=self.alters_alone,
         )
         self.books = self.make_books()

@@ -87,6 +87,11 @@ class Fault:
     advice: str = ""  # what to do about it; empty: what the code suggests
 
     @property
+    def is_lost(self) -> bool:
+        """The connection is gone."""
+        return self.code.startswith("08")
+
+    @property
     def signature(self) -> str:
         """Equal for errors of one kind. A user's trigger may say anything."""
         if self.code.startswith("P0"):

@@ -17,7 +17,7 @@ from sqlalchemy import (
     inspect,
 )
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
 from eds_core.errors import (
@@ -30,12 +30,10 @@ from eds_core.errors import (
 )
 from eds_core.waiting import again
 
-from .errors import LOST, UNKNOWN, Answers, Fault, decide, first_sentence
+from .errors import Answers, Fault, decide
+from .faults import ReadFault, fault_of
 
 R = TypeVar("R")
-
-#: A driver's way to read its database's exceptions.
-ReadFault = Callable[[BaseException], Fault]
 
 
 class Session:
@@ -44,7 +42,7 @@ class Session:
     *begin* is a statement that opens a writing transaction, where the database's
     own way (or its DBAPI's) does not do; *check_at_once* one that has deferred
     constraints checked by each statement. With *alters_alone* no transaction is
-    begun for what changes tables.
+    begun for what changes tables. *renew* opens the session again, as its driver does.
     """
 
     def __init__(
@@ -55,6 +53,7 @@ class Session:
         begin: str = "",
         check_at_once: str = "",
         *,
+        renew: Callable[[], None],
         alters_alone: bool = False,
     ) -> None:
         self._dialect = dialect  # until there is a connection, which knows better
@@ -62,12 +61,14 @@ class Session:
         self._answers = answers
         self._begin = begin
         self._check_at_once = check_at_once
+        self._renew = renew
         self._alters_alone = alters_alone
         self._checks_at_once = False
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self._failed: tuple[type[Exception], ...] = (SQLAlchemyError,)
-        self._broken = False
+        self._broken = False  # lost: whoever uses it is told
+        self._doubtful = False  # not rolled back: the next use makes another one
         self._inside = False
         #: Where tables are looked for and made; None: the database has but one.
         self.schema: str | None = None
@@ -93,6 +94,7 @@ class Session:
         self.connection.execution_options(schema_translate_map={None: schema})
 
     def close(self) -> None:
+        self._doubtful = False
         connection, self._connection = self._connection, None
         engine, self._engine = self._engine, None
         with suppress(*self._failed):
@@ -103,6 +105,8 @@ class Session:
 
     @property
     def connection(self) -> Connection:
+        if self._doubtful:
+            self._renew()
         if self._connection is None or self._broken:
             raise TransientError("the connection to the database is closed")
         return self._connection
@@ -152,10 +156,12 @@ class Session:
             ) from error
 
     def _roll_back(self, connection: Connection) -> None:
+        """Undo what was done. Where that fails, nobody knows what is still open."""
         try:
             connection.rollback()
-        except self._failed:
-            self._broken = True
+        except self._failed as error:
+            self._broken |= self._fault(error).is_lost
+            self._doubtful = not self._broken
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -236,21 +242,13 @@ class Session:
 
     def _decide(self, error: BaseException, table: str) -> DestinationError:
         fault = self._fault(error)
-        if fault.code.startswith("08"):
-            self._broken = True
+        self._broken |= fault.is_lost
         told = f"{table}: {fault.text}" if table else fault.text
         named = replace(fault, text=told, table=table or fault.table)
         return decide(named, self._answers)
 
     def _fault(self, error: BaseException) -> Fault:
-        if isinstance(error, UnicodeError | OverflowError):
-            return Fault("22000", first_sentence(str(error)))
-        own = error.orig if isinstance(error, DBAPIError) else None
-        if isinstance(error, SQLAlchemyError) and own is None:
-            return Fault(UNKNOWN, first_sentence(str(error)))
-        fault = self._read_fault(own or error)
-        lost = isinstance(error, DBAPIError) and error.connection_invalidated
-        return Fault(LOST, fault.text) if lost else fault
+        return fault_of(error, self._read_fault)
 
     def inspector(self) -> Inspector:
         """A fresh look at the real tables; inside of ``reading``."""

@@ -16,29 +16,35 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .report import MEASURED, load, touched_a_database, write
+from .report import MEASURED, is_whole, load, touched_a_database, write
 from .tables import support_matrix, type_mapping
 
 BEGIN, END = "<!-- conformance: types -->", "<!-- conformance: end -->"
 
 
 def keep(place: Path, new: list[Path]) -> list[str]:
-    """Put reports into *place*; return the suites that met no database.
+    """Put reports of whole suites into *place*; say which were left out.
 
-    What they found with one, earlier, stays.
+    One that met no database is kept where there is none that did.
     """
     place.mkdir(parents=True, exist_ok=True)
     left_out = []
     for report in [report for path in new for report in load(path)]:
         if not report["documented"]:
             continue
-        path, met = place / f"{report['name']}.json", touched_a_database(report)
-        if met or not path.exists():
+        there = place / f"{report['name']}.json"
+        if is_better(report, load(there) if there.exists() else []):
             lasting = {k: v for k, v in report.items() if k != MEASURED}
-            write(path, [lasting])
-        if not met:
+            write(there, [lasting])
+        else:
             left_out.append(str(report["name"]))
     return left_out
+
+
+def is_better(report: dict[str, Any], last: list[dict[str, Any]]) -> bool:
+    if touched_a_database(report):
+        return True
+    return is_whole(report) and not any(map(touched_a_database, last))
 
 
 def kept(place: Path) -> list[dict[str, Any]]:
@@ -60,7 +66,9 @@ def main(arguments: list[str]) -> int:
             left_out = keep(Path(place), [Path(path) for path in new])
             Path(page).write_text(support_matrix(kept(Path(place))), encoding="utf-8")
             for name in left_out:
-                sys.stderr.write(f"{name}: no database; what it found earlier stays\n")
+                sys.stderr.write(
+                    f"{name}: not run on a database, its last report stays\n"
+                )
         case ["types", readme, report]:
             (found,) = load(Path(report))
             text = Path(readme).read_text(encoding="utf-8")

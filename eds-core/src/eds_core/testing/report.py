@@ -35,7 +35,8 @@ PARTS: Mapping[str, str] = {
 #: What differs from run to run, and is not for the documentation.
 MEASURED = "measured"
 
-_WORST_LAST = ("not run", "skipped", "passed", "failed")
+#: What may become of a test; of one that was not run there was no database.
+_WORST_LAST = ("", "not run", "skipped", "passed", "failed")
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Record:
     def add(self, part: str, test: str, outcome: str, reason: str = "") -> None:
         """Of a test's many parameters, the worst outcome counts."""
         tests = self.tests.setdefault(part, {})
-        known = tests.get(test, ("not run", ""))
+        known = tests.get(test, ("", ""))
         if _WORST_LAST.index(outcome) > _WORST_LAST.index(known[0]):
             tests[test] = (outcome, reason)
 
@@ -148,7 +149,12 @@ def load(path: Path) -> list[dict[str, Any]]:
     return found
 
 
+def is_whole(report: Mapping[str, Any]) -> bool:
+    """Whether the whole suite was asked for, and not some of its layers."""
+    asked = {"contract", "values", "model"}
+    return asked.issubset(report["parts"])
+
+
 def touched_a_database(report: Mapping[str, Any]) -> bool:
     """Whether the whole suite ran, or was skipped for want of a database."""
-    asked = {"contract", "values", "model"}
-    return bool(report["tested_on"]) and asked <= report["parts"].keys()
+    return bool(report["tested_on"]) and is_whole(report)

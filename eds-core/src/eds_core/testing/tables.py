@@ -20,9 +20,6 @@ What the conformance kit found, driver by driver. This page is made from the rep
 in `docs/conformance`, and they are made by running the kit: `nox -s conformance`.
 """
 
-#: What a skip says that is only for want of a database.
-_WANTING = "set EDS_TEST_"
-
 _TYPES: Mapping[ColumnType, str] = {
     ColumnType.TEXT: "text",
     ColumnType.INTEGER: "integer",
@@ -42,6 +39,7 @@ def support_matrix(reports: Sequence[Report]) -> str:
         _TITLE,
         _table(["", *_titles(reports)], _overview(reports)),
         "Figures are tests: those that hold, of those that apply.\n",
+        _not_run(reports),
         _section("Types", _table(["the shop's", *_titles(reports)], _types(reports))),
         _section("Values", _values([r for r in reports if r["tested_on"]])),
         _section("What does not apply, and why", _opt_outs(reports)),
@@ -78,10 +76,18 @@ def _overview(reports: Sequence[Report]) -> list[list[str]]:
 
 def _held(tests: Mapping[str, Sequence[str]]) -> str:
     outcomes = Counter(outcome for outcome, _ in tests.values())
-    applied = outcomes["passed"] + outcomes["failed"]
-    if not applied and any(_WANTING in reason for _, reason in tests.values()):
-        return "not run"
-    return f"{outcomes['passed']} of {applied}" if applied else "does not apply"
+    applied = outcomes["passed"] + outcomes["failed"] + outcomes["not run"]
+    if applied == outcomes["not run"]:
+        return "not run" if applied else "does not apply"
+    return f"{outcomes['passed']} of {applied}"
+
+
+def _not_run(reports: Iterable[Report]) -> str:
+    """Say whose column is a promise only."""
+    return "".join(
+        f"**{title} was not run on a database here.** Of its values nothing is known.\n"
+        for title in _titles(each for each in reports if not each["tested_on"])
+    )
 
 
 def _types(reports: Sequence[Report]) -> list[list[str]]:

@@ -74,7 +74,7 @@ def script(driver: SqlDriver) -> str:
 def _titled(title: str, statements: object) -> Iterator[str]:
     yield f"-- {title} " + "-" * (_WIDTH - len(title) - 4)
     for name, statement in statements:  # type: ignore[attr-defined] # pairs
-        yield f"-- {name}\n{_folded(statement)};"
+        yield f"-- {name}\n{_folded(statement).removesuffix(';')};"
 
 
 def _folded(statement: str) -> str:
