@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from threading import Event
 
 from eds_core.claims import Claims, Identity, identity_of, this_process
@@ -14,12 +16,15 @@ from eds_core.errors import TakenOver, TransientError
 from eds_core.stream import Feed
 
 from .options import ImportOptions
+from .plan import Plan
 from .tally import Tally
 from .writers import StoppedError, Writer
 
 log = logging.getLogger("eds.import")
 
 _BEAT_EVERY = 5.0  # seconds
+_STREAM_KEEPS = timedelta(hours=168)
+_MARGIN = timedelta(hours=1)  # clocks differ, and events are published late
 _LOOK_EVERY = 1.0  # seconds, while another import runs
 
 
@@ -46,15 +51,20 @@ class Holding:
             identity = identity_of(self._credentials, self._options.prefix, "import")
         return Claims(feed, self._writer.destination, identity, self._writer.call)
 
-    async def establish(self, feed: Feed | None) -> None:
+    async def establish(self, feed: Feed | None, plan: Plan) -> None:
         """Fix the position where there is none: before the first row is written.
 
+        It lies before the export, so that what came after it is read as well.
         Without credentials, all companies that the destination knows are taken.
         """
         claims = self._claims(feed)
         if self._credentials is not None:
             self._companies = self._credentials.companies
-            await claims.establish_all(self._companies, self._options.look_back)
+            look_back = self._options.look_back
+            new = set(self._companies) - set(await claims.known())
+            if new and look_back is None:
+                look_back = _before(plan)
+            await claims.establish_all(self._companies, look_back)
             return
         if not await claims.known():
             log.warning(
@@ -109,3 +119,21 @@ class Holding:
         for company, found in (await self._writer.call(ledger.checkpoints)).items():
             if company not in epochs:
                 raise TakenOver(company, found.owner, found.role)
+
+
+def _before(plan: Plan) -> timedelta:
+    """How long ago the oldest of the exports was surely not yet made.
+
+    To read too much of the stream costs time only: rows are guarded.
+    """
+    known = [item.snapshot.wall for item in plan.items if item.snapshot is not None]
+    if len(known) < len(plan.items):
+        log.info("the export's time is not known: the stream is read from its start")
+        return _STREAM_KEEPS
+    age = timedelta(seconds=(time.time_ns() - min(known)) / 1e9)
+    if age > _STREAM_KEEPS:
+        log.warning(
+            "the export is older than what the stream keeps: changes between the two "
+            "are missed. Ask for a new export, and import it with --prune"
+        )
+    return min(max(age, timedelta(0)) + _MARGIN, _STREAM_KEEPS)

@@ -77,7 +77,7 @@ class Import:
             holding = Holding(self._options, self._credentials, self._first, self._halt)
             async with self._feed() as feed:
                 plan = await self._plan(feed)
-                await holding.establish(feed)
+                await holding.establish(feed, plan)
             await self._until_done(plan, holding, writers, outcome)
         except StoppedError:
             outcome.stopped = True
