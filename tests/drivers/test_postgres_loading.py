@@ -131,6 +131,8 @@ def test_a_key_that_comes_again_later_is_merged(postgresql, table_of, row, monke
         ("a_integer", 7.0),
         ("a_integer", "12"),
         ("a_timestamp", "2026-01-02"),
+        ("a_timestamp", "2026-01-02T03:04:05.1234505Z"),
+        ("a_datetime", "2026-01-02T03:04:05.1234505Z"),
         ("a_text", {"an": "object"}),
         ("a_boolean", 1),
         ("a_datetime", "2026-01-02T03:04:05"),

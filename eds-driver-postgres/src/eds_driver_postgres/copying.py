@@ -6,6 +6,7 @@ It takes what a shop's rows look like; whatever else is legal on the wire makes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -37,6 +38,9 @@ _DECODED: Mapping[ColumnType, Any] = {
     ColumnType.BYTES: bytes | None,
 }
 
+_MOMENTS = {ColumnType.TIMESTAMP, ColumnType.DATETIME}
+#: msgspec rounds halves up, PostgreSQL to the even digit: it shall do it itself.
+_TOO_EXACT = re.compile(rb":\d\d\.\d{7}").search
 _NULL = msgspec.Raw(b"null")
 
 
@@ -46,6 +50,7 @@ class Copying:
     def __init__(self, target: Target) -> None:
         kinds = [_usual(target, name) for name in target.columns]
         self._types = [*map(statements.COPIED.__getitem__, kinds), "numeric", "text"]
+        self._moments = not _MOMENTS.isdisjoint(kinds)
         self._decode = _decoder(target.columns).decode
         self._finish = [
             (index, finish)
@@ -58,6 +63,8 @@ class Copying:
 
         Raises ValueError for a value that is not in its type's usual form.
         """
+        if self._moments and _TOO_EXACT(row.after):
+            raise ValueError("a moment of more than six digits: PostgreSQL rounds it")
         try:
             values = [*msgspec.structs.astuple(self._decode(row.after))]
             for index, finish in self._finish:
