@@ -14,6 +14,8 @@ ROOT = Path(__file__).parent
 DISTRIBUTIONS = sorted(path.parent.name for path in ROOT.glob("eds-*/pyproject.toml"))
 SOURCES = os.pathsep.join(str(ROOT / name / "src") for name in DISTRIBUTIONS)
 
+# Most tests wait for something; a test file or class is done by one worker.
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadscope")
 SURVIVES = "EDS_TEST_SURVIVES"
 
 nox.options.default_venv_backend = "uv"
@@ -27,9 +29,10 @@ os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests; what follows ``--`` goes to pytest."""
+    """Run the tests, side by side; what follows ``--`` goes to pytest instead."""
     sync(session, "--group", "tests")
-    session.run("pytest", *session.posargs, env=emulators(session))
+    chosen = session.posargs or SIDE_BY_SIDE
+    session.run("pytest", *chosen, env=emulators(session))
     if "CI" in os.environ:
         # pytest's summary shall be the last line of the log; errors still show.
         logging.getLogger("nox").setLevel(logging.WARNING)
@@ -67,7 +70,11 @@ def faults(session: nox.Session) -> None:
     """Break what can be broken; write down in the docs what EDS survives."""
     sync(session, "--group", "tests")
     page = str(ROOT / "docs" / "survives.md")
-    session.run("pytest", "tests/faults", *session.posargs, env={SURVIVES: page})
+    variables = {
+        SURVIVES: page,
+        "EDS_TEST_KILLS": os.environ.get("EDS_TEST_KILLS", "20"),
+    }
+    session.run("pytest", "tests/faults", *session.posargs, env=variables)
 
 
 @nox.session

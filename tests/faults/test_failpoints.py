@@ -17,7 +17,7 @@ from eds_core.ledger import Checkpoint
 from eds_core.sandbox import COMPANY, Sandbox, Shop
 from faults.children import CRASHED, Crash, child
 
-SEEDS = int(os.environ.get("EDS_TEST_KILLS") or 20)
+SEEDS = int(os.environ.get("EDS_TEST_KILLS") or 3)
 EVENTS = 24
 TABLES = ("order", "customer", "vehicle_owner")  # a reserved word, a composite key
 AT_FAULT = "label"  # a table of the user's own, of the same name
