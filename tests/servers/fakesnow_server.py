@@ -183,16 +183,15 @@ def numbered(execute: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any, **options: Any) -> Any:
         try:
             return execute(*args, **options)
-        except duckdb.ConstraintException as error:
-            raise _numbered(error, 100072, "22000") from error
-        except duckdb.TransactionException as error:
-            raise _numbered(error, 625, "57014") from error
+        except (duckdb.ConstraintException, duckdb.TransactionException) as error:
+            # A key that is there twice is a conflict, too: EDS merges by key.
+            is_null = "NOT NULL" in str(error)
+            number, state = (100072, "22000") if is_null else (625, "57014")
+            raise ProgrammingError(
+                msg=str(error), errno=number, sqlstate=state
+            ) from error
 
     return run
-
-
-def _numbered(error: Exception, number: int, state: str) -> ProgrammingError:
-    return ProgrammingError(msg=str(error), errno=number, sqlstate=state)
 
 
 if __name__ == "__main__":
