@@ -87,6 +87,30 @@ def test_a_skip_of_a_test_that_does_not_exist_fails(run):
     result.stdout.fnmatch_lines(["FAILED *test_skips_name_tests_and_give_reasons*"])
 
 
+def test_one_case_of_a_test_may_be_left_out_and_is_told(run, pytester):
+    skips = {
+        "test_a_wider_type_keeps_every_value[number to decimal]": "it cannot, ticket 9",
+        "widen_a_column": "it cannot, ticket 9",
+    }
+    layers = [f"--conformance-layer={name}" for name in ("static", "migrating")]
+    result = run(*layers, "--conformance-report=found.json", skips=skips)
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*not tested: it cannot, ticket 9 (1)"])
+    page = support_matrix(load(pytester.path / "found.json"))
+    assert "it cannot, ticket 9 (2 tests)" in page
+
+
+@pytest.mark.parametrize("layers", [["static"], ["static", "migrating"]])
+def test_a_skip_of_a_case_that_does_not_exist_fails_where_the_cases_are_known(
+    run, layers
+):
+    skips = {"test_a_wider_type_keeps_every_value[text to x]": "why"}
+    result = run(*(f"--conformance-layer={name}" for name in layers), skips=skips)
+
+    assert (result.ret == 0) == (layers == ["static"])
+
+
 def test_a_rule_of_the_model_may_be_left_out(run):
     result = run(
         "--conformance-layer=static",

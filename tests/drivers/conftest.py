@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -91,25 +90,6 @@ class Shop(Destination):
             second.close()
 
 
-class CasedShop(Shop):
-    """For a database that makes capitals of what is not in quotes."""
-
-    def run(self, *statements: str) -> None:
-        super().run(*map(cased, statements))
-
-    def value(self, query: str) -> Any:
-        return super().value(cased(query))
-
-
-def cased(statement: str) -> str:
-    """Quote every name in lower case, as it is meant; words of SQL are capitals."""
-    return _WORD.sub(lambda m: f'"{m[1]}"' if m[1] else m[0], statement)
-
-
-_TYPES = r"(?:varchar|text|int)\b"
-_WORD = re.compile(rf"""'[^']*'|"[^"]*"|\b(?!{_TYPES})([a-z_][a-z_0-9]*)\b""")
-
-
 class MysqlShop(Shop):
     """Statements of the tests are standard SQL: quotes, ``||``."""
 
@@ -166,10 +146,7 @@ def _raw() -> Callable[..., Row]:
     return raw
 
 
-SHOPS: dict[type[Driver], type[Shop]] = {
-    MysqlDriver: MysqlShop,
-    SnowflakeDriver: CasedShop,
-}
+SHOPS: dict[type[Driver], type[Shop]] = {MysqlDriver: MysqlShop}
 DRIVERS: dict[str, tuple[type[Driver], str]] = {
     "sqlite": (SqliteDriver, "sqlite_url"),
     "portable": (PortableSqlite, "sqlite_url"),
@@ -177,7 +154,6 @@ DRIVERS: dict[str, tuple[type[Driver], str]] = {
     "cockroach": (CockroachDriver, "cockroach_url"),
     "mariadb": (MysqlDriver, "mariadb_url"),
     "mysql": (MysqlDriver, "mysql_url"),
-    "snowflake": (SnowflakeDriver, "snowflake_url"),
     "sqlserver": (SqlServerDriver, "sqlserver_url"),
 }
 #: What every database does is asked by the conformance kit; what is written once for

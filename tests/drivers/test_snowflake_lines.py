@@ -172,6 +172,22 @@ def test_a_collated_key_is_refused():
         tables.read(lambda q: answers[q.split()[0]], "t", '"t"', DRIVER.type_of)
 
 
+def test_a_computed_column_is_not_written_and_one_with_a_comment_is():
+    unsaid = ("COLUMN", "Y", None, "N", "N", None)
+    answers = {
+        "DESCRIBE": [
+            ("id", "VARCHAR", *unsaid, None, None),
+            ("a", "NUMBER(38,0)", *unsaid, None, "what the shop calls it"),
+            ("more", "NUMBER(38,0)", *unsaid, '"a" + 1', None),
+        ],
+        "SHOW": [],
+    }
+    real = tables.read(lambda q: answers[q.split()[0]], "t", '"t"', DRIVER.type_of)
+
+    found = {name: column.writable for name, column in real.columns.items()}
+    assert found == {"id": True, "a": True, "more": False}
+
+
 def test_names_are_quoted_and_values_are_not_in_the_sql():
     columns = tuple(Column(n, ColumnType.TEXT) for n in ("id", "select", "camelCase"))
     script = DRIVER.script(TableSchema("order", "1", columns, ("id",)))

@@ -14,11 +14,14 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import uvicorn
 from fakesnow import arrow, info_schema
+from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.server import routes as fakesnow_routes
 from fakesnow.server import to_conn, to_token
+from snowflake.connector.errors import ProgrammingError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -27,6 +30,7 @@ from starlette.routing import Route
 Answer = Callable[[Request], Awaitable[Response]]
 
 _REFUSED = re.compile(r"refused_(\d+)", re.IGNORECASE)
+_PASSWORD = "secret@word"
 _COMMITS = ("CREATE ", "ALTER TABLE ", "DROP ")
 _FOUR_HOURS = 4 * 60 * 60
 _sessions = count(1)
@@ -35,13 +39,16 @@ _sessions = count(1)
 def login(answer: Answer) -> Answer:
     """With a master token, how long tokens live, and the session's number.
 
-    A user called ``refused_390100`` is refused with that number.
+    A user called ``refused_390100`` is refused with that number, and a password that
+    is not the one there is with the number that Snowflake has for it.
     """
 
     async def more(request: Request) -> Response:
         asked = json.loads(await _plain(request))["data"]
-        if refused := _REFUSED.fullmatch(asked["LOGIN_NAME"]):
-            return _failure(refused[1], "Incorrect username or password was specified.")
+        refused = _REFUSED.fullmatch(asked["LOGIN_NAME"])
+        if refused or asked.get("PASSWORD", _PASSWORD) != _PASSWORD:
+            number = refused[1] if refused else "390100"
+            return _failure(number, "Incorrect username or password was specified.")
         body = _body(await answer(request))
         if body["success"]:
             body["data"] |= {
@@ -149,11 +156,14 @@ def _as_it_is(answer: Answer) -> Answer:
 
 
 def mend() -> None:
-    """Two faults of fakesnow that have nothing to do with what is tested.
+    """Faults of fakesnow that have nothing to do with what is tested.
 
     DuckDB writes to one database in a transaction, and comments are in another. A
-    point in time that is NULL is sent without saying so.
+    point in time that is NULL is sent without saying so. Two errors have no number:
+    one of a column that is NOT NULL; and where Snowflake waits for a lock, DuckDB
+    fails at once, as if the wait had been too long.
     """
+    FakeSnowflakeCursor.execute = numbered(FakeSnowflakeCursor.execute)
     info_schema.insert_table_comment_sql = lambda *_: "SELECT 1"
     plain = arrow.timestamp_to_sf_struct
 
@@ -165,6 +175,23 @@ def mend() -> None:
         )
 
     arrow.timestamp_to_sf_struct = nullable
+
+
+def numbered(execute: Callable[..., Any]) -> Callable[..., Any]:
+    """Give the number that Snowflake has to what fakesnow lets through."""
+
+    def run(*args: Any, **options: Any) -> Any:
+        try:
+            return execute(*args, **options)
+        except (duckdb.ConstraintException, duckdb.TransactionException) as error:
+            # A key that is there twice is a conflict, too: EDS merges by key.
+            is_null = "NOT NULL" in str(error)
+            number, state = (100072, "22000") if is_null else (625, "57014")
+            raise ProgrammingError(
+                msg=str(error), errno=number, sqlstate=state
+            ) from error
+
+    return run
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -146,6 +147,13 @@ def snowflake() -> Iterator[SnowflakeServer | None]:
             yield own
         finally:
             own.discard()
+
+
+def fakesnow_version() -> str:
+    """The version that fakesnow's environment is made with."""
+    wanted = (_HERE / "fakesnow.txt").read_text()
+    found = re.search(r"^fakesnow(?:\[\w+\])?==(\S+)", wanted, re.MULTILINE)
+    return found[1] if found else "of some version"
 
 
 def fakesnow_python() -> Path | None:

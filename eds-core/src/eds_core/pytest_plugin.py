@@ -18,7 +18,7 @@ from .errors import ConfigError
 
 if TYPE_CHECKING:
     from .testing.report import Record
-    from .testing.shop import Traces
+    from .testing.shop import Shop, Traces
     from .testing.suite import Suite
     from .testing.sweeping import FirstLook
 
@@ -79,8 +79,10 @@ def _opt_outs(suite: type[Suite], item: pytest.Item) -> Iterator[str]:
 
 
 def _reasons(suite: type[Suite], item: pytest.Item) -> Iterator[str]:
-    if _name(item) in suite.skips:
-        yield suite.skips[_name(item)]
+    for name in (_name(item), item.name):
+        if name in suite.skips:
+            yield suite.skips[name]
+            break
     for marker in item.iter_markers("eds_needs"):
         for what in marker.args:
             if reason := suite.lacking(what):
@@ -203,6 +205,16 @@ def _conformance(
 def conformance_traces(_conformance: tuple[Traces, FirstLook]) -> Traces:
     """What the suite's tests leave in the database, to be removed at the end."""
     return _conformance[0]
+
+
+@pytest.fixture(scope="class")
+def conformance_shop(
+    request: pytest.FixtureRequest, destination_url: str, conformance_traces: Traces
+) -> Iterator[Shop]:
+    """One connection for many small tests: a login may take longer than they do."""
+    suite: Suite = request.cls()
+    with suite.opened(destination_url, conformance_traces) as shop:
+        yield shop
 
 
 @pytest.fixture(scope="class")

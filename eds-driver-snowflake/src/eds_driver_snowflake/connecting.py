@@ -42,6 +42,8 @@ _TIMEOUTS: Mapping[str, int] = {
     "request_timeout": 60,
     "retry_timeout": 120,  # of one request: Snowflake answers within 45 seconds
     "logout_total_timeout_seconds": 5,
+    # Six attempts, for a hiccup; EDS itself tries again for as long as it takes.
+    "retry_backoff_cap_ms": 2000,
 }
 _TALKATIVE = ("snowflake", "sqlalchemy.engine.Engine")
 

@@ -57,7 +57,7 @@ CODES: Mapping[int, str] = {
     603: "XX000",  # an incident of Snowflake's own
     604: "57014",  # cancelled
     601: "40001",
-    391920: "40001",  # too many at once
+    391920: "53300",  # too many at once: not again at once
     100035: "22007",  # values
     100037: "22018",
     100038: "22018",

@@ -13,6 +13,8 @@ from eds_core.sql.tables import RealColumn, RealTable
 
 _TYPE = re.compile(r"(\w+)(?:\((\d+)(?:,\s*(\d+))?\))?(?: COLLATE '(.*)')?.*")
 _MOST_DIGITS = 38
+#: Where DESCRIBE has them; right behind the expression comes the user's comment.
+_NAME, _DECLARED, _EXPRESSION = 0, 1, 8
 _LONGEST = {"VARCHAR": 16 * 1024 * 1024, "BINARY": 8 * 1024 * 1024}
 
 Run = Callable[[str], Iterable[tuple[Any, ...]]]
@@ -68,7 +70,10 @@ def read(
     run: Run, name: str, quoted: str, type_of: Callable[[str], ColumnType | None]
 ) -> RealTable:
     """Return the table *name*. Raises what *run* raises when there is none."""
-    described = [(row[0], row[1], row[9]) for row in run(f"DESCRIBE TABLE {quoted}")]
+    described = [
+        (row[_NAME], row[_DECLARED], row[_EXPRESSION])
+        for row in run(f"DESCRIBE TABLE {quoted}")
+    ]
     columns = {
         column: SnowflakeColumn.of(
             RealColumn(column, declared, type_of(declared), not expression)

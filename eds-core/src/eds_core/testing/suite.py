@@ -48,7 +48,8 @@ class Suite:
     server: ClassVar[str] = ""
     #: The driver, where it has no entry point.
     driver: ClassVar[type[Driver] | None] = None
-    #: Tests and rules that are not kept: name -> reason and ticket.
+    #: Tests and rules that are not kept: name -> reason and ticket. A test's name
+    #: with parameters, as pytest shows it, is one of them only.
     skips: ClassVar[Mapping[str, str]] = {}
     #: Values of the matrix that are not stored exactly: label -> what is done.
     values: ClassVar[Mapping[str, Deviation]] = {}
@@ -74,6 +75,8 @@ class Suite:
     generated: ClassVar[str] = "{name} {type} GENERATED ALWAYS AS ({of} + 1) STORED"
     #: The server's port where the URL names none.
     port: ClassVar[int | None] = None
+    #: By how much fewer rows are written, to a database that takes its time.
+    slowness: ClassVar[int] = 1
     #: There is no connection that could be cut; None: what the example URL says.
     embedded: ClassVar[bool | None] = None
 

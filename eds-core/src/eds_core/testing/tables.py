@@ -132,6 +132,9 @@ def _opt_outs(reports: Sequence[Report]) -> str:
             for test, (outcome, reason) in tests.items():
                 if outcome == "skipped":
                     reasons.setdefault(reason, []).append(test)
+        for name, reason in report["skips"].items():  # also rules, and single cases
+            if name not in reasons.setdefault(reason, []):
+                reasons[reason].append(name)
         lines += [
             f"* {_about(title, reason)} ({_counted(tests)})"
             for reason, tests in sorted(reasons.items())

@@ -154,7 +154,8 @@ class Faults(Suite):
         self, destination_url: str
     ) -> None:
         parts = urlsplit(destination_url)
-        driver = self.driver_class()(urlunsplit(parts._replace(path=f"/{unique()}")))
+        path = "/".join(["", unique(), *parts.path.split("/")[2:]])
+        driver = self.driver_class()(urlunsplit(parts._replace(path=path)))
         with pytest.raises(ConfigError) as caught:
             driver.open()
         driver.close()

@@ -16,6 +16,38 @@ TEXT, INTEGER, DECIMAL = ColumnType.TEXT, ColumnType.INTEGER, ColumnType.DECIMAL
 
 RESERVED = ("default", "end", "primary", "select", "from", "index", "values", "order")
 
+#: A type, a wider one, values as the shop sends them, and what has to be read then.
+WIDENINGS: tuple[tuple[ColumnType, ColumnType, list[Any], list[Any]], ...] = (
+    (INTEGER, TEXT, [7, -(2**63)], ["7", "-9223372036854775808"]),
+    (INTEGER, DECIMAL, [2**63 - 1], [Decimal(2**63 - 1)]),
+    (
+        ColumnType.NUMBER,
+        DECIMAL,
+        [0.1, 0.1 + 0.2, 1.5],
+        [Decimal("0.1"), Decimal("0.30000000000000004"), Decimal("1.5")],
+    ),
+    (ColumnType.BOOLEAN, TEXT, [True, False], ["true", "false"]),
+    (ColumnType.BYTES, TEXT, ["AAEC"], ["AAEC"]),
+    (
+        DECIMAL,
+        TEXT,
+        ["12345678901234567890.12"],
+        ["12345678901234567890.12"],
+    ),
+    (
+        ColumnType.TIMESTAMP,
+        TEXT,
+        ["2024-05-06T07:08:09.123456Z"],
+        ["2024-05-06T07:08:09.123456Z"],
+    ),
+    (
+        ColumnType.DATETIME,
+        TEXT,
+        ["2024-05-06T07:08:09.123456Z"],
+        ["2024-05-06T07:08:09.123456Z"],
+    ),
+)
+
 
 class Migrating(Suite):
     """Tables are made and extended, never cut back; twice is as good as once."""
@@ -95,36 +127,8 @@ class Migrating(Suite):
 
     @pytest.mark.parametrize(
         ("old", "new", "values", "expected"),
-        [
-            (INTEGER, TEXT, [7, -(2**63)], ["7", "-9223372036854775808"]),
-            (INTEGER, DECIMAL, [2**63 - 1], [Decimal(2**63 - 1)]),
-            (
-                ColumnType.NUMBER,
-                DECIMAL,
-                [0.1, 0.1 + 0.2, 1.5],
-                [Decimal("0.1"), Decimal("0.30000000000000004"), Decimal("1.5")],
-            ),
-            (ColumnType.BOOLEAN, TEXT, [True, False], ["true", "false"]),
-            (ColumnType.BYTES, TEXT, ["AAEC"], ["AAEC"]),
-            (
-                DECIMAL,
-                TEXT,
-                ["12345678901234567890.12"],
-                ["12345678901234567890.12"],
-            ),
-            (
-                ColumnType.TIMESTAMP,
-                TEXT,
-                ["2024-05-06T07:08:09.123456Z"],
-                ["2024-05-06T07:08:09.123456Z"],
-            ),
-            (
-                ColumnType.DATETIME,
-                TEXT,
-                ["2024-05-06T07:08:09.123456Z"],
-                ["2024-05-06T07:08:09.123456Z"],
-            ),
-        ],
+        WIDENINGS,
+        ids=[f"{old} to {new}" for old, new, *_ in WIDENINGS],
     )
     def test_a_wider_type_keeps_every_value(
         self,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -68,9 +68,6 @@ SHAPES = (
 
 class Speed(Suite):
     """The median of three runs, beside the one of the last time."""
-
-    #: By how much fewer rows are written, to a database that takes its time.
-    slowness: ClassVar[int] = 1
 
     @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
     def test_speed(

@@ -76,10 +76,17 @@ class Static(Suite):
         assert len(set(driver.types.values())) == len(ColumnType)
         assert set(driver.key_types) <= set(ColumnType)
 
-    def test_skips_name_tests_and_give_reasons(self) -> None:
+    def test_skips_name_tests_and_give_reasons(
+        self, request: pytest.FixtureRequest
+    ) -> None:
         known = {name for name in dir(self) if name.startswith("test_")} | self.rules()
+        items = request.session.items
+        cases = {i.name for i in items if getattr(i, "cls", None) is type(self)}
+        # Of a test that is not run now, nobody can say what its cases are called.
+        away = known - {without_parameters(name) for name in cases}
 
-        assert set(self.skips) - known == set()
+        unknown = set(self.skips) - known - cases
+        assert [n for n in unknown if without_parameters(n) not in away] == []
         assert [name for name, why in self.skips.items() if not why.strip()] == []
 
     @classmethod
@@ -163,6 +170,10 @@ class Static(Suite):
     @needs("server")
     def test_the_password_is_masked_where_a_url_is_shown(self) -> None:
         assert SECRET not in redact(self.somewhere("127.0.0.1", 1))
+
+
+def without_parameters(name: str) -> str:
+    return name.partition("[")[0]
 
 
 def told(error: BaseException) -> str:
