@@ -33,6 +33,15 @@ def postgres() -> Iterator[servers.PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def newest_postgres() -> Iterator[servers.PostgresServer]:
+    """A server of the newest PostgreSQL, from a wheel."""
+    with servers.newest_postgres() as server:
+        if server is None:
+            pytest.skip(servers.NO_NEWEST)
+        yield server
+
+
 @pytest.fixture
 def postgres_url(postgres: servers.PostgresServer) -> str:
     """The URL of an empty PostgreSQL database."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import traceback
@@ -248,7 +249,9 @@ def test_a_token_whose_issuer_is_no_key_is_refused(issuer):
     assert "signature" in str(refusal(text(token(iss=issuer))))
 
 
-@pytest.mark.parametrize("seed", ["SU", "é", "SUAAAA", USER.lower(), USER[:-8]])
+@pytest.mark.parametrize(
+    "seed", ["SU", "é", "SUAAAA", USER.lower(), USER[:-8]], ids=itertools.count()
+)
 def test_a_damaged_seed_is_refused(seed):
     assert "the seed in credentials is damaged" in str(refusal(text(seed=seed)))
 
@@ -337,6 +340,7 @@ def test_neither_the_token_nor_the_seed_is_ever_shown():
         (token(), USER[:-8]),
         (token(), new_seed(nkeys.PREFIX_BYTE_USER)),
     ],
+    ids=itertools.count(),  # keys are made anew each time, names are not
 )
 def test_errors_and_their_tracebacks_show_no_secret(jwt, seed):
     lines = "".join(traceback.format_exception(refusal(text(jwt, seed))))

@@ -237,7 +237,7 @@ def tarred():
 
 
 WHOLE = {
-    "gzip": gzip.compress(b'{"id":"1"}\n'),
+    "gzip": gzip.compress(b'{"id":"1"}\n', mtime=0),
     "zip": zipped(),
     "tar": tarred(),
     "json": b'\xef\xbb\xbf {"id":"1"}\n',

