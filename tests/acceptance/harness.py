@@ -21,6 +21,11 @@ STRANGER = "c0ffee00c0ffee00c0ffee01"  # a second company
 _numbers = itertools.count()
 
 
+def _heed_control_c():
+    """A shell that runs the tests in the background lets nobody hear SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Process:
     """A command line that runs; its output is kept in files."""
 
@@ -34,6 +39,7 @@ class Process:
                 stdout=out,
                 stderr=err,
                 env=environment(directory) | (env or {}),
+                preexec_fn=_heed_control_c,
             )
 
     @property
