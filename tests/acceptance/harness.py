@@ -39,7 +39,7 @@ class Process:
                 stdout=out,
                 stderr=err,
                 env=environment(directory) | (env or {}),
-                preexec_fn=_heed_control_c,
+                preexec_fn=_heed_control_c,  # noqa: PLW1509 - it calls nothing that locks
             )
 
     @property

@@ -31,6 +31,7 @@ async def outliving(directory, url):
 @contextmanager
 def small_disk(directory, megabytes):
     """A file system of so many megabytes; it can be made larger."""
+    directory.chmod(0o755)  # a database may run as another user
     place = directory / "disk"
     place.mkdir()
     options = ["-t", "tmpfs", "-o", f"size={megabytes}m,mode=777", "tmpfs", place]
