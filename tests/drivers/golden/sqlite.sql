@@ -198,3 +198,27 @@ CREATE TABLE _eds_status (
     updated VARCHAR(255),
     PRIMARY KEY (table_name, company)
 );
+
+-- _eds_heartbeat
+CREATE TABLE _eds_heartbeat (
+    company VARCHAR(255) NOT NULL,
+    epoch BIGINT NOT NULL,
+    owner TEXT,
+    at TEXT,
+    PRIMARY KEY (company)
+);
+
+-- _eds_import
+CREATE TABLE _eds_import (
+    id VARCHAR(255) NOT NULL,
+    table_name TEXT,
+    file TEXT,
+    updated TEXT,
+    bytes_read BIGINT NOT NULL,
+    lines_read BIGINT NOT NULL,
+    is_done BIGINT NOT NULL,
+    rows_read BIGINT NOT NULL,
+    rows_changed BIGINT NOT NULL,
+    rows_quarantined BIGINT NOT NULL,
+    PRIMARY KEY (id)
+);
