@@ -152,12 +152,12 @@ def kits() -> dict[str, str]:
 
 def type_tables() -> dict[str, str]:
     """The READMEs with a generated table of types, and the report it is made from."""
+    drivers = {f"eds-driver-{name}": name for name in kits()}
     found: dict[str, str] = {}
-    for readme in sorted(ROOT.glob("eds-driver-*/README.md")):
-        name = readme.parent.name.removeprefix("eds-driver-")
-        report = ROOT / "docs" / "conformance" / f"{name}.json"
-        if report.exists() and "<!-- conformance: types -->" in readme.read_text():
-            found[str(readme.relative_to(ROOT))] = str(report.relative_to(ROOT))
+    for place, name in {**drivers, "eds-core": "sqlite"}.items():
+        readme, report = f"{place}/README.md", f"docs/conformance/{name}.json"
+        if (ROOT / readme).exists() and (ROOT / report).exists():
+            found[readme] = report
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eds_core.testing import DriverConformance
-from eds_core.testing.__main__ import BEGIN, END, kept, with_types
+from eds_core.testing.__main__ import kept, with_types
 from eds_core.testing.matrix import CASES
 from eds_core.testing.report import deviations_of, types_of
 from eds_core.testing.tables import support_matrix, type_mapping
@@ -86,9 +86,10 @@ def test_a_report_is_of_the_driver_as_it_is(report):
 
 @each_report
 def test_a_readmes_table_of_types_is_the_reports(report):
-    readme = TOP / f"eds-driver-{report['name']}" / "README.md"
-    text = readme.read_text(encoding="utf-8") if readme.exists() else f"{BEGIN}\n{END}"
-    if not readme.exists() or BEGIN not in text:
-        pytest.skip("this driver has no README with such a table")
+    place = {"sqlite": "eds-core"}.get(report["name"], f"eds-driver-{report['name']}")
+    readme = TOP / place / "README.md"
+    if not readme.exists():
+        pytest.skip("MariaDB's driver is MySQL's, whose README has MySQL's report")
+    text = readme.read_text(encoding="utf-8")
 
     assert with_types(text, type_mapping(report)) == text, AGAIN

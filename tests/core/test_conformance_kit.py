@@ -13,7 +13,7 @@ from eds_core.ledger import Checkpoint
 from eds_core.sqlite import SqliteDriver
 from eds_core.testing.__main__ import keep
 from eds_core.testing.report import load
-from eds_core.testing.tables import support_matrix
+from eds_core.testing.tables import support_matrix, type_mapping
 
 SUITE = """
 from eds_core.testing import DriverConformance, MemoryDriver, replaced
@@ -178,6 +178,25 @@ def test_what_was_never_run_is_not_told_as_if_it_was(run, pytester, monkeypatch)
     assert held["values"] == "1 of 6"
     assert "**memory was not run on a database here.**" in page
     assert "set EDS_TEST_MINE_URL" not in page
+
+
+def test_a_table_of_types_has_no_comments_and_says_what_is_rejected():
+    declared = ["TEXT COMMENT 'x'", "CHAR(9) /*!8 COLLATE a */ /*M! COLLATE b */"]
+    report = {
+        "sql": True,
+        "types": {"text": declared},
+        "deviations": {
+            "text: NUL": ["rejected", "no such thing"],
+            "text: NUL, as text": ["rejected", "no such thing"],
+            "text: 1 MB": ["replaced", "cut"],
+            "text: emoji": ["exact", "also here"],
+        },
+    }
+
+    (line,) = [line for line in type_mapping(report).splitlines() if "CHAR" in line]
+
+    told = "NUL: rejected, no such thing; 1 MB: cut"
+    assert line == f"| text | `TEXT`, in a key `CHAR(9)` | {told} |"
 
 
 def test_a_report_without_a_database_never_replaces_one_with(run, pytester):

@@ -1,4 +1,4 @@
-"""The guide keeps up with the command line."""
+"""The guide keeps up with the command line, the READMEs with their drivers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from eds_driver_mysql import connecting as mysql
+from eds_driver_snowflake import address as snowflake
+from eds_driver_sqlserver import address as sqlserver
+
 TOP = Path(__file__).parents[2]
+DRIVERS = sorted(TOP.glob("eds-driver-*"))
 GUIDE = TOP / "docs" / "guide.md"
 KIT = TOP / "eds-core" / "src" / "eds_core" / "testing" / "layers"
 RULES = TOP / "docs" / "rules.md"
@@ -35,6 +40,36 @@ def test_the_guide_mentions_every_option(command, one):
     options = set(OPTION.findall(told.stdout))
     assert one in options
     assert options - set(OPTION.findall(GUIDE.read_text())) == set()
+
+
+@pytest.mark.parametrize(
+    ("driver", "parameters"),
+    [
+        ("mysql", mysql.KNOWN),
+        ("snowflake", snowflake.KNOWN),
+        ("sqlserver", sqlserver.KNOWN),
+    ],
+)
+def test_a_drivers_readme_names_every_parameter(driver, parameters):
+    readme = (TOP / f"eds-driver-{driver}" / "README.md").read_text()
+    code = re.findall(r"`([^`\n]+)`", readme)
+
+    named = {re.sub(r"_|=.*", "", name) for name in code}
+
+    assert {name.replace("_", "") for name in parameters} - named == set()
+
+
+@pytest.mark.parametrize("driver", DRIVERS, ids=lambda path: path.name)
+def test_a_drivers_readme_has_all_that_its_users_need(driver):
+    readme = (driver / "README.md").read_text()
+
+    headings = re.findall(r"^## (.+)$", readme, re.MULTILINE)
+
+    wanted = ["The URL", "Privileges", "Types", "Limits"]
+    assert [each for each in headings if each in wanted] == wanted
+    assert headings[-1] in {"Tested with", "What was tested on what"}
+    assert "<!-- conformance: types -->" in readme
+    assert "GRANT " in readme
 
 
 def test_every_rule_names_tests_that_exist():

@@ -182,11 +182,6 @@ def sqlite(request: pytest.FixtureRequest) -> Iterator[Shop]:
 
 
 @pytest.fixture
-def portable(request: pytest.FixtureRequest) -> Iterator[Shop]:
-    yield from opened(request, "portable")
-
-
-@pytest.fixture
 def postgresql(request: pytest.FixtureRequest) -> Iterator[Shop]:
     yield from opened(request, "postgres")
 

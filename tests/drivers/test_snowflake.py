@@ -7,14 +7,15 @@ import os
 import re
 
 import pytest
+from snowflake.connector.cursor import SnowflakeCursor
 
 from drivers.conftest import Shop, StagedSnowflake
 from eds_core.destination import Destination
-from eds_core.errors import ConfigError, TableError, TransientError
+from eds_core.errors import ConfigError, DestinationError, TableError, TransientError
 from eds_core.event import Version, VersionedKey
 from eds_core.ledger import Checkpoint
 from eds_core.schema import ColumnType
-from eds_driver_snowflake import SnowflakeDriver
+from eds_driver_snowflake import SnowflakeDriver, connecting
 from servers.snowflake import GIVEN_SNOWFLAKE
 
 TEXT, INTEGER = ColumnType.TEXT, ColumnType.INTEGER
@@ -147,6 +148,39 @@ def test_a_dry_run_makes_nothing(snowflake_url):
         driver._rows('SELECT * FROM "_eds_rows"')
     assert driver.columns("thing") == {}
     driver.close()
+
+
+@pytest.fixture
+def altered(monkeypatch):
+    """What the sessions are made other than they were at their login."""
+    told = []
+    execute = SnowflakeCursor.execute
+
+    def noting(self, operation, *args, **options):
+        if operation.startswith("ALTER SESSION"):
+            told.append(operation)
+        return execute(self, operation, *args, **options)
+
+    monkeypatch.setattr(SnowflakeCursor, "execute", noting)
+    return told
+
+
+def test_a_session_is_tagged_and_else_stays_as_it_logged_in(snowflake_url, altered):
+    opened(SnowflakeDriver(snowflake_url)).close()
+
+    assert altered == ["ALTER SESSION SET QUERY_TAG = 'eds'"]
+
+
+def test_a_tag_that_is_not_allowed_stops_nobody(snowflake_url, altered, monkeypatch):
+    refused = "ALTER SESSION UNSET nothing at all"
+    monkeypatch.setattr(connecting, "TAG", refused)
+
+    shop = opened(SnowflakeDriver(snowflake_url))
+
+    assert altered == [refused]
+    with pytest.raises(DestinationError):
+        shop.driver.session.run(refused)
+    shop.close()
 
 
 def test_the_destination_says_how_long_changes_may_wait(snowflake_url):

@@ -7,7 +7,6 @@ import threading
 import time
 import traceback
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 
@@ -25,7 +24,6 @@ from eds_driver_sqlserver import SqlServerDriver, address, connecting
 from servers.tds import Says, tds_server
 
 both = pytest.mark.parametrize("kind", ["microsoft", "freetds"])
-README = Path(__file__).parents[2] / "eds-driver-sqlserver" / "README.md"
 BOTH_NAMES = [*connecting.MICROSOFT, "FreeTDS"]
 
 
@@ -96,12 +94,6 @@ def test_the_way_is_encrypted_and_the_certificate_checked(host, given, expected)
     found = address.read(f"sqlserver://u:p@{host}/db{given}")
 
     assert (found.encrypt, found.trusts) == expected
-
-
-def test_the_readme_lists_every_parameter():
-    told = README.read_text().replace("_", "").lower()
-
-    assert [name for name in address.KNOWN if f"`{name}`" not in told] == []
 
 
 @pytest.mark.parametrize(

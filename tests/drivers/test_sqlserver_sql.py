@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 import sqlglot
@@ -15,8 +14,6 @@ from eds_core.sql.tables import RealTable, match
 from eds_core.testing.layers import golden
 from eds_driver_sqlserver import SqlServerDriver, columns, tables
 from eds_driver_sqlserver.columns import column
-
-README = Path(__file__).parents[2] / "eds-driver-sqlserver" / "README.md"
 
 KINDS = tuple(Column(f"a_{kind}", kind) for kind in ColumnType)
 ORDER = TableSchema("order", "1", (Column("id", ColumnType.TEXT), *KINDS), ("id",))
@@ -130,17 +127,6 @@ def test_a_column_is_added_alone(driver):
     assert driver.script(ORDER)["add"] == (
         "ALTER TABLE [order] ADD [a_bytes] varbinary(max) NULL"
     )
-
-
-def test_the_readmes_types_are_the_drivers(driver):
-    """Its table is written by hand."""
-    text = README.read_text(encoding="utf-8")
-    table = text.partition("## Types")[2].partition("## Limits")[0]
-    here = set(re.findall(r"(?m)^\| [^|]+ \| `([^`]+)` \|", table))
-
-    types = [*driver.types.values(), driver.key_types[ColumnType.TEXT]]
-    assert here == {declared.partition(" COLLATE ")[0] for declared in types}
-    assert {columns.BINARY, columns.JSON} <= set(re.findall(r"`(\w+)`", table))
 
 
 @pytest.mark.parametrize("kind", ColumnType)

@@ -10,6 +10,7 @@ import msgspec
 
 from eds_core.errors import RejectedError
 from eds_core.event import Row, VersionedKey
+from eds_core.sql.parts import parts
 from eds_core.sql.portable import key_text
 from eds_core.values import parse_json
 
@@ -45,16 +46,11 @@ def documents(elements: Iterable[bytes], most: int = MOST_BYTES) -> Iterator[str
 
     Raises UnicodeError for text that is none; CockroachDB would replace it.
     """
-    part: list[bytes] = []
-    size = 0
-    for one in elements:
-        if part and size + len(one) > most:
-            yield _document(part)
-            part, size = [], 0
-        part.append(one)
-        size += len(one) + 1
-    if part:
-        yield _document(part)
+    return map(_document, parts(elements, most, _size))
+
+
+def _size(element: bytes) -> int:
+    return len(element) + 1  # for the comma
 
 
 def _document(elements: Sequence[bytes]) -> str:

@@ -33,7 +33,7 @@ _WITHOUT_EFFECT = (
     *("charset", "collation", "parseTime", "loc", "multiStatements"),
     *("interpolateParams", "allowNativePasswords", "clientFoundRows"),
 )
-_KNOWN = (
+KNOWN = (
     *("ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "tls"),
     *("unix_socket", "socket", "connect_timeout", "local_infile"),
 )
@@ -76,10 +76,10 @@ class Place:
 def parse(url: URL, shown: str) -> Place:
     """Return what *url* means. Raises ConfigError; *shown* is how it may be told."""
     given = {_spelled(name): str(value) for name, value in url.query.items()}
-    if unknown := sorted(given.keys() - {*_KNOWN, *_WITHOUT_EFFECT}):
+    if unknown := sorted(given.keys() - {*KNOWN, *_WITHOUT_EFFECT}):
         raise ConfigError(
             f"{shown} has a parameter that is not known: {', '.join(unknown)}",
-            advice=f"known are {', '.join(sorted(_KNOWN))}",
+            advice=f"known are {', '.join(sorted(KNOWN))}",
         )
     if not url.database:
         raise ConfigError(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pymysql
 
 from eds_core.errors import RejectedError
+from eds_core.sql.parts import parts
 from eds_core.sql.session import Session
 
 from . import faults, loading
@@ -44,7 +46,8 @@ class Writer:
         and how many the server says were there already, if it says.
         """
         room = self.most - len(statement)
-        for part in _parts(literals, room, len(joint)):
+        size = partial(_size, room=room, joint=len(joint))
+        for part in parts(literals, room, size):
             with self._session.cursor() as cursor:
                 affected = int(cursor.execute(_filled(statement, joint.join(part))))
                 counts = _COUNTS.findall(cursor.info)
@@ -77,23 +80,13 @@ def _filled(statement: str, *literals: bytes) -> bytes:
     return statement.encode() % literals if literals else statement.encode()
 
 
-def _parts(
-    literals: Iterable[bytes], room: int, joint: int
-) -> Iterator[Sequence[bytes]]:
-    part: list[bytes] = []
-    size = 0
-    for literal in literals:
-        length = len(literal) + joint
-        if length > room:
-            raise RejectedError(
-                f"a row of {length} bytes is longer than max_allowed_packet",
-                advice="raise max_allowed_packet on the server, then retry the row",
-                signature="max_allowed_packet",
-            )
-        if part and size + length > room:
-            yield part
-            part, size = [], 0
-        part.append(literal)
-        size += length
-    if part:
-        yield part
+def _size(literal: bytes, room: int, joint: int) -> int:
+    """Raises RejectedError for a row that fits into no statement."""
+    length = len(literal) + joint
+    if length > room:
+        raise RejectedError(
+            f"a row of {length} bytes is longer than max_allowed_packet",
+            advice="raise max_allowed_packet on the server, then retry the row",
+            signature="max_allowed_packet",
+        )
+    return length

@@ -16,6 +16,7 @@ from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.sql import SqlDriver, Step
 from eds_core.sql.books import Books
 from eds_core.sql.errors import Fault, decide
+from eds_core.sql.parts import parts
 from eds_core.sql.portable import key_text, stored_version
 from eds_core.sql.tables import RealTable, Target
 
@@ -126,7 +127,7 @@ class PostgresDriver(SqlDriver):
                 _texts(key_text(row.key) for row in part),
                 target.real.name,
             )
-            for part in _parts(rows)
+            for part in parts(rows, _BYTES_AT_ONCE, _size)
         )
 
     def load(self, target: Target, rows: Sequence[Row]) -> int:
@@ -184,17 +185,8 @@ def _array(numbers: Iterator[str]) -> str:
     return "{" + ",".join(numbers) + "}"
 
 
-def _parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    part: list[Row] = []
-    size = 0
-    for row in rows:
-        length = memoryview(row.after).nbytes
-        if part and size + length > _BYTES_AT_ONCE:
-            yield part
-            part, size = [], 0
-        part.append(row)
-        size += length
-    yield part
+def _size(row: Row) -> int:
+    return memoryview(row.after).nbytes
 
 
 def _cast(value: str, kind: ColumnType) -> str:

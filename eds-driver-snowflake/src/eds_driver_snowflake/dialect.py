@@ -44,6 +44,14 @@ class QuotingDialect(SnowflakeDialect):
         """Ask the server nothing: the driver does, and only what it needs."""
         del connection
 
+    def set_isolation_level(self, dbapi_connection: Any, level: str) -> None:
+        """Leave it as ``connecting.SETTINGS`` have it.
+
+        It would be AUTOCOMMIT = FALSE, by which all that is not inside of BEGIN and
+        COMMIT opens a transaction that nobody ends; and a round trip.
+        """
+        del dbapi_connection, level
+
     def has_table(
         self,
         connection: Connection,

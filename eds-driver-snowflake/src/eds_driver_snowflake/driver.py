@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -18,6 +18,7 @@ from eds_core.schema import Column, ColumnType, SchemaChange
 from eds_core.sql import SqlDriver, Step
 from eds_core.sql.books import Books
 from eds_core.sql.errors import ANSWERS, Answers, Fault, decide
+from eds_core.sql.parts import parts
 from eds_core.sql.tables import RealTable, Target
 
 from . import address, connecting, faults, lines, statements, tables
@@ -163,14 +164,14 @@ class SnowflakeDriver(SqlDriver):
         every = lines.upserts(target, rows)  # refuses before anything is written
         return sum(
             self._run(target, part, {"upsert": [target.real.name]})
-            for part in _parts(every)
+            for part in parts(every, _FILE_BYTES)
         )
 
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
         name = target.real.name
         steps = {"tombstone": [name], "delete": []}
         every = lines.deletes(target, keys)
-        return sum(self._run(target, part, steps) for part in _parts(every))
+        return sum(self._run(target, part, steps) for part in parts(every, _FILE_BYTES))
 
     def _run(
         self, target: Target, part: list[bytes], steps: Mapping[str, list[str]]
@@ -215,15 +216,3 @@ def _check_loaded(report: Sequence[Sequence[Any]], expected: int) -> None:
 
 def _array(part: list[bytes]) -> str:
     return b"[%b]".__mod__(b",".join(part)).decode()
-
-
-def _parts(every: list[bytes]) -> Iterator[list[bytes]]:
-    part: list[bytes] = []
-    size = 0
-    for line in every:
-        if part and size + len(line) > _FILE_BYTES:
-            yield part
-            part, size = [], 0
-        part.append(line)
-        size += len(line)
-    yield part

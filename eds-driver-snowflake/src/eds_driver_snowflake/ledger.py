@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.schema import CreateTable
 
 from eds_core.ledger import Checkpoint
-from eds_core.sql.books import as_text, now, storable
+from eds_core.sql.books import checkpoint_row
 from eds_core.sql.ledger import SqlLedger
 
 
@@ -30,18 +30,7 @@ class SnowflakeLedger(SqlLedger):
         Two servers that start at once would both insert one. MERGE takes the
         table's lock, so that the second one finds the first one's row.
         """
-        row = {
-            "company": checkpoint.company,
-            "seq": checkpoint.sequence,
-            "time": as_text(checkpoint.time),
-            "account": checkpoint.account,
-            "stream": checkpoint.stream,
-            "prefix": checkpoint.prefix,
-            "epoch": checkpoint.epoch,
-            "owner": storable(checkpoint.owner),
-            "role": checkpoint.role,
-            "updated": now(),
-        }
+        row = checkpoint_row(checkpoint)
         place = self._session.quote_table(self._books.checkpoint.name)
         every = ", ".join(f'"{name}"' for name in row)
         values = ", ".join(f':{name} AS "{name}"' for name in row)

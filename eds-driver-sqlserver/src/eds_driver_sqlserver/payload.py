@@ -8,6 +8,7 @@ import msgspec
 
 from eds_core.errors import RejectedError
 from eds_core.event import Key, Row, VersionedKey
+from eds_core.sql.parts import parts
 from eds_core.sql.portable import key_text
 from eds_core.sql.tables import Target
 
@@ -32,10 +33,10 @@ class Payload:
         self._key_fits = [fits[name] for name in key]
 
     def rows(self, rows: Iterable[Row]) -> Iterator[str]:
-        return _parts(map(self._row, rows))
+        return map(_joined, parts(map(self._row, rows), _AT_ONCE))
 
     def keys(self, keys: Iterable[VersionedKey]) -> Iterator[str]:
-        return _parts(map(self._key, keys))
+        return map(_joined, parts(map(self._key, keys), _AT_ONCE))
 
     def _row(self, row: Row) -> bytes:
         tokens = row.tokens
@@ -68,19 +69,6 @@ def _encoded(text: str) -> bytes:
         return msgspec.json.encode(text)
     except UnicodeEncodeError:
         raise RejectedError("the key is not valid Unicode") from None
-
-
-def _parts(arrays: Iterable[bytes]) -> Iterator[str]:
-    part: list[bytes] = []
-    size = 0
-    for array in arrays:
-        if part and size + len(array) > _AT_ONCE:
-            yield _joined(part)
-            part, size = [], 0
-        part.append(array)
-        size += len(array)
-    if part:
-        yield _joined(part)
 
 
 def _joined(part: Sequence[bytes]) -> str:

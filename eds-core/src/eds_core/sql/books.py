@@ -287,6 +287,22 @@ def imported_of(row: Row[Any]) -> ImportedFile:
     )
 
 
+def checkpoint_row(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What is written of a company's first position."""
+    return {
+        "company": checkpoint.company,
+        "seq": checkpoint.sequence,
+        "time": as_text(checkpoint.time),
+        "account": checkpoint.account,
+        "stream": checkpoint.stream,
+        "prefix": checkpoint.prefix,
+        "epoch": checkpoint.epoch,
+        "owner": storable(checkpoint.owner),
+        "role": checkpoint.role,
+        "updated": now(),
+    }
+
+
 def checkpoint_step(table: Table) -> Update:
     """Compare-and-set of one checkpoint."""
     c = table.c

@@ -37,6 +37,7 @@ from .books import (
     Books,
     as_text,
     checkpoint_of,
+    checkpoint_row,
     checkpoint_step,
     in_parts,
     now,
@@ -87,18 +88,7 @@ class SqlLedger(SqlImports):
                 raise
 
     def _insert_checkpoint(self, checkpoint: Checkpoint) -> None:
-        row = {
-            "company": checkpoint.company,
-            "seq": checkpoint.sequence,
-            "time": as_text(checkpoint.time),
-            "account": checkpoint.account,
-            "stream": checkpoint.stream,
-            "prefix": checkpoint.prefix,
-            "epoch": checkpoint.epoch,
-            "owner": storable(checkpoint.owner),
-            "role": checkpoint.role,
-            "updated": now(),
-        }
+        row = checkpoint_row(checkpoint)
         self._session.execute(insert(self._books.checkpoint), row)
 
     @settled

@@ -11,7 +11,7 @@ from typing import Any
 
 from eds_core.destination import DRIVERS
 from eds_core.driver import Driver
-from eds_core.schema import ColumnType
+from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.sql import SqlDriver
 
 from .suite import Suite
@@ -111,17 +111,18 @@ def _schemes(driver: type[Driver]) -> list[str]:
 
 
 def types_of(suite: type[Suite]) -> dict[str, list[str]]:
-    """Each type's name in this database, and its name in a key."""
+    """Each type's name in this database, and its name where it is the whole key."""
     driver = suite.driver_class()
     if not issubclass(driver, SqlDriver):
         return {str(kind): [told, told] for kind, told in suite.stored_as.items()}
-    return {
-        str(kind): [
-            driver.types[kind],
-            driver.key_types.get(kind, driver.types[kind]),
-        ]
-        for kind in ColumnType
-    }
+    one = driver(driver.example_url)
+    return {str(kind): _spelled(one, kind) for kind in ColumnType}
+
+
+def _spelled(driver: SqlDriver, kind: ColumnType) -> list[str]:
+    key, value = Column("key", kind), Column("value", kind)
+    table = TableSchema("thing", "1", (key, value), ("key",))
+    return [driver.spelled(value, table), driver.spelled(key, table)]
 
 
 def deviations_of(suite: type[Suite]) -> dict[str, list[str]]:

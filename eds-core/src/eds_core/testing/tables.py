@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,9 @@ _TITLE = """\
 What the conformance kit found, driver by driver. This page is made from the reports
 in `docs/conformance`, and they are made by running the kit: `nox -s conformance`.
 """
+
+#: Of a type as it is declared, what is no part of the type.
+_COMMENT = re.compile(r" (/\*.*?\*/|COMMENT '[^']*')")
 
 _TYPES: Mapping[ColumnType, str] = {
     ColumnType.TEXT: "text",
@@ -102,6 +106,7 @@ def _type(report: Report, kind: ColumnType) -> str:
     plain, in_key = report["types"].get(str(kind), ["", ""])
     if not report["sql"]:
         return plain
+    plain, in_key = (_COMMENT.sub("", told) for told in (plain, in_key))
     return f"`{plain}`" if plain == in_key else f"`{plain}`, in a key `{in_key}`"
 
 
@@ -161,14 +166,13 @@ def type_mapping(report: Report) -> str:
 
 def _notes(report: Report, kind: ColumnType) -> str:
     """What is done with odd values of a type; alike ones in one breath."""
-    by_words: dict[str, list[str]] = {}
+    told: dict[str, dict[str, None]] = {}
     for label, (outcome, words) in report["deviations"].items():
         of, _, name = label.partition(": ")
         if of == kind and outcome != "exact":
-            by_words.setdefault(words, []).append(name)
-    return "; ".join(
-        f"{', '.join(names)}: {words}" for words, names in by_words.items()
-    )
+            what = f"rejected, {words}" if outcome == "rejected" else words
+            told.setdefault(what, {})[name.removesuffix(", as text")] = None
+    return "; ".join(f"{' / '.join(names)}: {what}" for what, names in told.items())
 
 
 def _section(title: str, body: str) -> str:
