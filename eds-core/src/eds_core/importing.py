@@ -104,8 +104,9 @@ def progress_line(tally: Tally) -> str:
 def summary(tally: Tally, *, dry_run: bool) -> None:
     """What was done, by table."""
     pruned = any(file.pruned for file in tally.files)
+    gone = "would delete" if dry_run else "deleted"
     names = ["table", "read", "would write" if dry_run else "written", "stale"]
-    table = Table(*names, "quarantined", *(["deleted"] if pruned else []), box=None)
+    table = Table(*names, "quarantined", *([gone] if pruned else []), box=None)
     for column in table.columns[1:]:
         column.justify = "right"
     sums = tally.by_table()
