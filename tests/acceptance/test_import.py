@@ -4,12 +4,13 @@ import asyncio
 import random
 import signal
 import sqlite3
+import time
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 
 from acceptance.exports import export, guide_command, imported, importing
 from acceptance.harness import eds, process, run, serving, shop_is_at, starting, until
 from acceptance.tables import connect, execute, rows, table_names, value
-from eds_core.sandbox import Sandbox
+from eds_core.sandbox import COMPANY, Sandbox, issue_credentials
 
 
 @asynccontextmanager
@@ -47,7 +48,7 @@ async def hold_it(importer, connection):
             if connection.execute(begun).fetchone()[0]:
                 return
             connection.execute("ROLLBACK")
-        await asyncio.sleep(0.0005 if sqlite else 0.01)
+        await asyncio.sleep(0.002 if sqlite else 0.01)
 
 
 def begin(connection):
@@ -456,6 +457,24 @@ def test_verify_compares_the_database_with_the_files(tmp_path, url):
 
     ended = asyncio.run(scenario())
     assert "verified: the database holds" in ended.out
+
+
+def test_expired_credentials_are_refused_before_anything_is_written(
+    tmp_path, sqlite_url
+):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            await sandbox.run_shop(events=50)
+            export(sandbox, tmp_path / "export")
+            expired = issue_credentials(
+                sandbox.server.keys, [COMPANY], expires=int(time.time()) - 60
+            )
+            sandbox.credentials.write_text(expired)
+            ended = await imported(sandbox, tmp_path / "export", url=sqlite_url, code=2)
+            assert f"{sandbox.credentials} expired at" in ended.err
+            assert table_names(sqlite_url) == set()
+
+    asyncio.run(scenario())
 
 
 def test_eds_import_is_in_the_help(tmp_path):
