@@ -4,12 +4,13 @@ import asyncio
 import random
 import signal
 import sqlite3
+import time
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 
 from acceptance.exports import export, guide_command, imported, importing
-from acceptance.harness import eds, run, serving, shop_is_at, starting, until
+from acceptance.harness import eds, process, run, serving, shop_is_at, starting, until
 from acceptance.tables import connect, execute, rows, table_names, value
-from eds_core.sandbox import Sandbox
+from eds_core.sandbox import COMPANY, Sandbox, issue_credentials
 
 
 @asynccontextmanager
@@ -38,17 +39,29 @@ async def in_the_middle(importer, url):
 
 
 async def hold_it(importer, connection):
-    sqlite = isinstance(connection, sqlite3.Connection)
     begun = "SELECT count(*) FROM _eds_import WHERE is_done = 0 AND lines_read > 0"
+    if sqlite := isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA busy_timeout = 0")  # its waits miss short gaps
     while True:
         assert importer.code is None, importer.tail()
-        connection.execute("BEGIN IMMEDIATE" if sqlite else "BEGIN")
-        if not sqlite:
-            connection.execute("LOCK TABLE _eds_import IN SHARE MODE")
-        if connection.execute(begun).fetchone()[0]:
-            return
-        connection.execute("ROLLBACK")
-        await asyncio.sleep(0.01)
+        if begin(connection):
+            if connection.execute(begun).fetchone()[0]:
+                return
+            connection.execute("ROLLBACK")
+        await asyncio.sleep(0.002 if sqlite else 0.01)
+
+
+def begin(connection):
+    """A transaction beside which nobody can write; False when one writes now."""
+    if not isinstance(connection, sqlite3.Connection):
+        connection.execute("BEGIN")
+        connection.execute("LOCK TABLE _eds_import IN SHARE MODE")
+        return True
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 def test_the_guides_four_steps_end_equal_while_the_shop_changes(tmp_path, url):
@@ -203,6 +216,60 @@ def test_an_import_that_is_stopped_says_so_and_continues(tmp_path, sqlite_url):
             assert value(sqlite_url, "SELECT count(*) FROM _eds_heartbeat") == 0
             await imported(sandbox, tmp_path / "export", url=sqlite_url)
             await shop_is_at(sqlite_url, sandbox, seconds=5)
+
+    asyncio.run(scenario())
+
+
+def test_an_import_into_two_databases_that_is_stopped_leaves_the_second_alone(
+    tmp_path, sqlite_url
+):
+    second = f"sqlite:///{tmp_path / 'second.db'}"
+
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            filled(sandbox, "core_charge", 30_000)
+            export(sandbox, tmp_path / "export")
+            command = guide_command(sandbox, sqlite_url, tmp_path / "export")
+            with process(sandbox.directory, *command, second) as importer:
+                async with in_the_middle(importer, sqlite_url):
+                    importer.send(signal.SIGTERM)
+                    await asyncio.sleep(0.3)
+                assert await importer.ended() == 1, importer.tail()
+            assert "SIGTERM: finishing what is being written" in importer.err
+            assert table_names(second) == set()
+
+    asyncio.run(scenario())
+
+
+def test_a_second_signal_ends_an_import_at_once(tmp_path, sqlite_url):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            filled(sandbox, "core_charge", 30_000)
+            export(sandbox, tmp_path / "export")
+            with importing(sandbox, tmp_path / "export", url=sqlite_url) as importer:
+                async with in_the_middle(importer, sqlite_url):
+                    importer.send(signal.SIGINT)
+                    await importer.says("SIGINT: finishing")
+                    importer.send(signal.SIGINT)
+                    assert await importer.ended(5) == -signal.SIGINT
+            await imported(sandbox, tmp_path / "export", url=sqlite_url)
+            await shop_is_at(sqlite_url, sandbox, seconds=5)
+
+    asyncio.run(scenario())
+
+
+def test_an_import_into_two_databases_fills_both(tmp_path, sqlite_url):
+    second = f"sqlite:///{tmp_path / 'second.db'}"
+
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            await sandbox.run_shop(events=300)
+            export(sandbox, tmp_path / "export")
+            command = guide_command(sandbox, sqlite_url, tmp_path / "export")
+            ended = await run(sandbox.directory, *command, second)
+            assert ended.code == 0, ended.tail()
+            for url in (sqlite_url, second):
+                await shop_is_at(url, sandbox, seconds=5)
 
     asyncio.run(scenario())
 
@@ -390,6 +457,24 @@ def test_verify_compares_the_database_with_the_files(tmp_path, url):
 
     ended = asyncio.run(scenario())
     assert "verified: the database holds" in ended.out
+
+
+def test_expired_credentials_are_refused_before_anything_is_written(
+    tmp_path, sqlite_url
+):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            await sandbox.run_shop(events=50)
+            export(sandbox, tmp_path / "export")
+            expired = issue_credentials(
+                sandbox.server.keys, [COMPANY], expires=int(time.time()) - 60
+            )
+            sandbox.credentials.write_text(expired)
+            ended = await imported(sandbox, tmp_path / "export", url=sqlite_url, code=2)
+            assert f"{sandbox.credentials} expired at" in ended.err
+            assert table_names(sqlite_url) == set()
+
+    asyncio.run(scenario())
 
 
 def test_eds_import_is_in_the_help(tmp_path):

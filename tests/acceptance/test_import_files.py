@@ -337,3 +337,41 @@ def test_an_old_servers_row_is_as_old_as_it_tells_of_itself(tmp_path, url):
         "old server",
         "export of 2025-06-02T00:00:00Z",
     ]
+
+
+def test_an_empty_file_of_a_table_that_nobody_knows_is_passed_over(
+    tmp_path, sqlite_url
+):
+    async def work(sandbox):
+        folder = tmp_path / "export"
+        packed(folder / "order.json.gz", b"")
+        packed(folder / "label.json.gz", jsonl(b'{"id":"1"}'))
+        ended = await imported(sandbox, folder, url=sqlite_url, creds=False)
+        assert f"passed over, no exports: {folder / 'order.json.gz'}" in ended.err
+        assert value(sqlite_url, "SELECT count(*) FROM label") == 1
+
+    scene(tmp_path, work, events=10)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_url_in_the_wrong_place_is_refused_and_never_told(tmp_path, first):
+    wrong = "postgresql://user:sEcret@127.0.0.1:1/db"
+    last = tmp_path / "export" if first else "sqlite:///shop.db"
+    env = {"EDS_URL": f"sqlite:///{tmp_path / 'shop.db'}"}
+
+    async def work(sandbox):
+        ended = await eds(sandbox, "import", wrong, last, env=env)
+        assert ended.code == 2
+        assert "database URL" in ended.err
+        assert "sEcret" not in ended.err + ended.out
+
+    scene(tmp_path, work, events=1)
+
+
+def test_verify_after_a_dry_run_is_refused(tmp_path, sqlite_url):
+    async def work(sandbox):
+        args = ("--dry-run", "--verify")
+        ended = await imported(sandbox, tmp_path, url=sqlite_url, args=args, code=2)
+        assert "nothing to compare after --dry-run" in ended.err
+
+    scene(tmp_path, work, events=1)

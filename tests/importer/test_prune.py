@@ -19,7 +19,9 @@ OLD, NEW = Version(1_600_000_000_000_000_000), Version(1_700_000_000_000_000_001
 ORDER = TableSchema(
     "order",
     "m",
-    tuple(Column(n, ColumnType.TEXT) for n in ("id", "companyId", "name")),
+    tuple(
+        Column(n, ColumnType.TEXT) for n in ("id", "companyId", "name", "updatedDate")
+    ),
     ("id",),
 )
 
@@ -42,10 +44,12 @@ def shop(request):
     shop.close()
 
 
-def load(shop, tmp_path, *lines, snapshot=SNAPSHOT):
+def load(shop, tmp_path, *lines, snapshot=SNAPSHOT, dry_run=False):
     file = tmp_path / "order.json"
     file.write_bytes(b"\n".join(lines))
-    options = ImportOptions((file,), shop.driver.url, snapshot=snapshot, prune=True)
+    options = ImportOptions(
+        (file,), shop.driver.url, snapshot=snapshot, prune=True, dry_run=dry_run
+    )
     return asyncio.run(Import(options).run()).tally
 
 
@@ -103,3 +107,37 @@ def test_nothing_is_pruned_when_nobody_knows_whose_export_it_is(shop, tmp_path):
 
     assert "which company the export is of" in tally.errors[0]
     assert keys(shop) == ["gone"]
+
+
+def test_a_dry_run_tells_what_would_be_deleted_and_deletes_nothing(shop, tmp_path):
+    shop.upsert(ORDER, [row("gone", OLD), row("here", OLD), row("newer", NEW)])
+    tally = load(shop, tmp_path, row("here", OLD).after, dry_run=True)
+
+    assert tally.errors == []
+    assert tally.total().pruned == 1
+    assert keys(shop) == ["gone", "here", "newer"]
+
+
+def test_a_dry_run_finds_nothing_to_delete_where_there_is_no_table(shop, tmp_path):
+    with shop.driver.session.transaction():
+        shop.driver.session.run('DROP TABLE "order"')
+    tally = load(shop, tmp_path, row("here", OLD).after, dry_run=True)
+
+    assert tally.errors == []
+    assert tally.total().pruned == 0
+
+
+def test_what_an_old_server_wrote_after_the_export_is_left_alone(shop, tmp_path):
+    """It has no version, and is as old as it tells of itself."""
+    shop.upsert(ORDER, [row("gone", OLD), row("after", OLD), row("says nothing", OLD)])
+    with shop.driver.session.transaction():
+        shop.driver.session.run('UPDATE "order" SET _eds_version = NULL')
+        for key, moment in (("gone", "2023-11-14"), ("after", "2023-11-15")):
+            shop.driver.session.run(
+                f'UPDATE "order" SET "updatedDate" = \'{moment}T00:00:00Z\' '
+                f"WHERE id = '{key}'"
+            )
+    tally = load(shop, tmp_path, row("here", OLD).after)
+
+    assert tally.errors == []
+    assert keys(shop) == ["after", "here"]

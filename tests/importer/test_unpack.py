@@ -258,6 +258,28 @@ def test_members_of_a_packed_tar_are_read_in_one_pass(tmp_path):
     assert limits.used < 2 * len(gzip.decompress(data))
 
 
+def test_a_link_that_leads_nowhere_stops_only_itself(tmp_path):
+    (tmp_path / "label.json").write_bytes(b"{}")
+    (tmp_path / "order.json").symlink_to(tmp_path / "gone.json")
+
+    found = find([tmp_path], Limits())
+
+    assert [source.path.name for source in found.sources] == ["label.json"]
+    (told,) = found.errors
+    assert "order.json cannot be read" in told
+
+
+def test_hidden_files_and_folders_are_told(tmp_path, caplog):
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".label.json").write_bytes(b"{}")
+
+    found = find([tmp_path], Limits())
+    with caplog.at_level("INFO", "eds.import"):
+        found.tell()
+
+    assert f"hidden: {tmp_path}/.git, {tmp_path}/.label.json" in caplog.text
+
+
 def test_a_path_that_is_not_there_is_told(tmp_path):
     with pytest.raises(ConfigError, match="there is no file or folder"):
         find([tmp_path / "nothing"], Limits())

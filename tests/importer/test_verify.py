@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from eds_core.destination import Destination
+from eds_core.destination import Destination, find_driver
 from eds_core.event import Row, Version, VersionedKey
 from eds_core.importer.files import find
 from eds_core.importer.loading import Loader
@@ -17,8 +17,6 @@ from eds_core.importer.unpack import Limits
 from eds_core.importer.verify import verify
 from eds_core.importer.writers import Writer
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
-from eds_core.sqlite import SqliteDriver
-from eds_driver_postgres import PostgresDriver
 
 SNAPSHOT = Version(1_700_000_000_000_000_000)
 TYPES = {
@@ -76,17 +74,18 @@ class Scene:
 
         return asyncio.run(scenario())
 
-    def run(self, *statements):
-        with self.destination.driver.session.transaction():
-            for statement in statements:
-                self.destination.driver.session.run(statement)
+    def run(self, statement):
+        """Execute *statement*, whose names in braces are quoted as they are here."""
+        session = self.destination.driver.session
+        names = {name: session.quote(name) for name in ("order", "at")}
+        with session.transaction():
+            session.run(statement.format(**names))
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "cockroach", "mariadb", "mysql"])
 def scene(request, tmp_path):
-    drivers = {"sqlite": SqliteDriver, "postgres": PostgresDriver}
     url = request.getfixturevalue(f"{request.param}_url")
-    scene = Scene(drivers[request.param], url, tmp_path)
+    scene = Scene(find_driver(url), url, tmp_path)
     yield scene
     scene.destination.close()
 
@@ -105,13 +104,13 @@ def test_what_an_import_has_written_is_equal_to_its_file(scene):
         ("SET name = NULL WHERE id = 'x7'", "order ['x7']: name differs"),
         ("SET meta = '[1]' WHERE id = '1'", "order ['1']: meta differs"),
         (
-            "SET \"at\" = '2024-01-01T00:00:01Z' WHERE id = '1'",
+            "SET {at} = '2024-01-01 00:00:01' WHERE id = '1'",
             "order ['1']: at differs",
         ),
     ],
 )
 def test_a_value_that_was_changed_is_found_and_mended(scene, change, told):
-    scene.run(f'UPDATE "order" {change}')
+    scene.run(f"UPDATE {{order}} {change}")
 
     ((difference,), repaired) = scene.verify(repair=True)
     assert difference.rows == (told,)
@@ -120,7 +119,7 @@ def test_a_value_that_was_changed_is_found_and_mended(scene, change, told):
 
 
 def test_a_row_that_is_missing_is_found_and_mended(scene):
-    scene.run("DELETE FROM \"order\" WHERE id IN ('1', 'x3')")
+    scene.run("DELETE FROM {order} WHERE id IN ('1', 'x3')")
 
     ((difference,), repaired) = scene.verify(repair=True)
     assert difference.count == repaired == 2
@@ -147,7 +146,7 @@ def test_a_row_that_is_newer_in_the_destination_is_right(scene):
 
 
 def test_only_the_first_differences_are_listed_and_all_are_counted(scene):
-    scene.run("UPDATE \"order\" SET name = 'spoilt'")
+    scene.run("UPDATE {order} SET name = 'spoilt'")
 
     ((difference,), _) = scene.verify()
     assert difference.count == 502

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -39,7 +40,7 @@ def progress() -> Iterator[Callable[[Tally], None]]:
         bars.update(
             total,
             completed=everything.share if tally.files else 0,
-            told=tally.phase or rows,
+            told=tally.phase or f"{_bytes(everything)}  {rows}",
         )
         _refresh_files(bars, by_name, tally)
 
@@ -79,15 +80,33 @@ def _refresh_files(
             bars.update(
                 by_name[name],  # type: ignore[arg-type]  # a TaskID is an int
                 completed=file.share,
-                told=f"{file.read:,} rows",
+                told=f"{_bytes(file)}  {file.read:,} rows",
             )
+
+
+def _bytes(file: FileTally) -> str:
+    """As packed: how many of them were read."""
+    return f"{decimal(int(file.size * file.share))} of {decimal(file.size)}"
+
+
+def progress_line(tally: Tally) -> str:
+    """The same in words, for a log; nothing while there is nothing to tell."""
+    total = tally.total()
+    if not tally.files or tally.phase:
+        return tally.phase
+    left = f", {tally.left:.0f} s left" if tally.left is not None else ""
+    return (
+        f"{total.share:.0%}, {_bytes(total)}, {total.read} rows, "
+        f"{tally.rate:.0f} rows/s, {total.quarantined} quarantined{left}"
+    )
 
 
 def summary(tally: Tally, *, dry_run: bool) -> None:
     """What was done, by table."""
     pruned = any(file.pruned for file in tally.files)
+    gone = "would delete" if dry_run else "deleted"
     names = ["table", "read", "would write" if dry_run else "written", "stale"]
-    table = Table(*names, "quarantined", *(["deleted"] if pruned else []), box=None)
+    table = Table(*names, "quarantined", *([gone] if pruned else []), box=None)
     for column in table.columns[1:]:
         column.justify = "right"
     sums = tally.by_table()

@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg import sql
 from psycopg.crdb import CrdbConnection
+from psycopg.types.string import TextLoader
 
 from eds_core.errors import ConfigError
 from eds_driver_postgres.connecting import crdb_version, parse_as
@@ -58,6 +59,8 @@ def connect(parameters: Mapping[str, Any], *, read_only: bool) -> Connection:
         }
         connection.execute(_set_all(settings))
         connection.autocommit = False
+        # As text: read as floats, the numbers in it would not be what they are.
+        connection.adapters.register_loader("jsonb", TextLoader)
     except BaseException:
         connection.close()
         raise

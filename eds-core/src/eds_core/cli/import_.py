@@ -157,6 +157,8 @@ def command(
     files, url = _files_and_url(paths)
     if repair and not verify:
         raise ConfigError("--repair goes with --verify")
+    if verify and dry_run:
+        raise ConfigError("--verify has nothing to compare after --dry-run")
     options = ImportOptions(
         paths=files,
         url=url,
@@ -182,11 +184,18 @@ def command(
 
 def _files_and_url(paths: tuple[str, ...]) -> tuple[tuple[Path, ...], str]:
     """The last one is the URL, unless EDS_URL has it."""
-    *files, last = paths
-    if "://" in last:
-        url = last
-    else:
-        files, url = [*paths], os.environ.get("EDS_URL", "")
+    urls = [path for path in paths if "://" in path]  # never told: it has a password
+    if len(urls) > 1:
+        raise ConfigError(
+            "more than one database URL",
+            advice="give the command again for each, or use --importer of the server",
+        )
+    if urls and "://" not in paths[-1]:
+        raise ConfigError(
+            "the database URL is not last", advice="e.g. eds import . URL"
+        )
+    files = [path for path in paths if path not in urls]
+    url = urls[0] if urls else os.environ.get("EDS_URL", "")
     if not url:
         raise ConfigError(
             "no database URL",
@@ -206,6 +215,11 @@ def known_tables() -> tuple[str, ...]:
 
 def run_import(options: ImportOptions, *, silent: bool = False) -> int:
     """Run an import with its progress shown; the exit code."""
+    return _run_import(options, silent=silent)[0]
+
+
+def _run_import(options: ImportOptions, *, silent: bool) -> tuple[int, bool]:
+    """The exit code, and whether it was asked to stop."""
     from eds_core.importer.run import Import
     from eds_core.plugins import installed_plugins
 
@@ -214,14 +228,22 @@ def run_import(options: ImportOptions, *, silent: bool = False) -> int:
     if not silent:
         _summarise(outcome, options)
     if not outcome.complete or (outcome.differences and not options.repair):
-        return 1
-    return _SOME_QUARANTINED if outcome.tally.total().quarantined else 0
+        return 1, outcome.stopped
+    return _SOME_QUARANTINED if outcome.tally.total().quarantined else 0, False
 
 
-def worst(codes: Iterable[int]) -> int:
-    """An error, else lines that were quarantined, else 0."""
-    several = set(codes)
-    return 1 if 1 in several else max(several, default=0)
+def run_imports(imports: Iterable[ImportOptions], *, silent: bool = False) -> int:
+    """Run one after the other, until one is stopped; the worst exit code.
+
+    An error, else lines that were quarantined, else 0.
+    """
+    codes = set()
+    for options in imports:
+        code, stopped = _run_import(options, silent=silent)
+        codes.add(code)
+        if stopped:
+            break
+    return 1 if 1 in codes else max(codes, default=0)
 
 
 async def _shown(running: Import, *, silent: bool) -> Outcome:
@@ -246,15 +268,12 @@ async def _bars(running: Import) -> None:
 
 
 async def _lines(running: Import) -> None:
+    from eds_core.importing import progress_line
+
     while True:
         await asyncio.sleep(10)
-        total = running.tally.total()
-        if running.tally.files:
-            click.echo(
-                f"{total.share:.0%}, {total.read} rows, "
-                f"{running.tally.rate:.0f} rows/s, {total.quarantined} quarantined",
-                err=True,
-            )
+        if told := progress_line(running.tally):
+            click.echo(told, err=True)
 
 
 def _summarise(outcome: Outcome, options: ImportOptions) -> None:

@@ -105,25 +105,22 @@ def command(
     if importer is not None:
         from eds_core.importer.options import ImportOptions
 
-        from .import_ import known_tables, run_import, worst
+        from .import_ import known_tables, run_imports
 
-        codes = [
-            run_import(
-                ImportOptions(
-                    paths=(importer,),
-                    url=url,
-                    credentials=creds,
-                    servers=servers,
-                    prefix=consumer_prefix,
-                    look_back=consumer_start_time,
-                    dry_run=dry_run,
-                    tables=known_tables(),
-                ),
-                silent=silent,
+        imports = [
+            ImportOptions(
+                paths=(importer,),
+                url=url,
+                credentials=creds,
+                servers=servers,
+                prefix=consumer_prefix,
+                look_back=consumer_start_time,
+                dry_run=dry_run,
+                tables=known_tables(),
             )
             for url in urls
         ]
-        ctx.exit(worst(codes))
+        ctx.exit(run_imports(imports, silent=silent))
     options = ServerOptions(
         credentials=creds,
         urls=urls,

@@ -64,8 +64,8 @@ class Files:
     def fetch_all(self, wanted: Sequence[Wanted], jobs: int) -> Sequence[Path]:
         """Fetch *jobs* at a time; one that fails does not stop the others."""
         with ThreadPoolExecutor(jobs) as pool:
-            futures = [pool.submit(self.fetch, one) for one in wanted]
-            try:
+            try:  # from the first one on: Ctrl-C may come before the last is begun
+                futures = [pool.submit(self.fetch, one) for one in wanted]
                 errors = list(_errors(futures))
             except BaseException:
                 self._stop.set()

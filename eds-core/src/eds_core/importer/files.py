@@ -84,15 +84,16 @@ class Found:
 
     sources: list[Source] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     def tell(self) -> None:
         """Say once what was passed over."""
-        if self.foreign:
-            more = len(self.foreign) - _SHOWN
-            names = ", ".join(self.foreign[:_SHOWN])
-            rest = f" and {more} more" if more > 0 else ""
-            log.info("passed over, no exports: %s%s", names, rest)
+        for why, names in (("no exports", self.foreign), ("hidden", self.hidden)):
+            if names:
+                more = len(names) - _SHOWN
+                rest = f" and {more} more" if more > 0 else ""
+                log.info("passed over, %s: %s%s", why, ", ".join(names[:_SHOWN]), rest)
 
 
 def find(paths: Iterable[Path], limits: Limits) -> Found:
@@ -104,7 +105,7 @@ def find(paths: Iterable[Path], limits: Limits) -> Found:
     for path in paths:
         if not path.exists():
             raise ConfigError(f"there is no file or folder {path}")
-        for file in _walk(path):
+        for file in _walk(path, found.hidden):
             try:
                 _look(file, found, limits)
             except FileError as error:
@@ -113,19 +114,30 @@ def find(paths: Iterable[Path], limits: Limits) -> Found:
     return found
 
 
-def _walk(path: Path) -> Iterator[Path]:
+def _walk(path: Path, hidden: list[str]) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    for folder, folders, names in os.walk(path):
+    for folder, folders, names in os.walk(path, onerror=_unreadable):
+        hidden += [str(Path(folder, n)) for n in (*folders, *names) if n[0] == "."]
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and not name.endswith((SIDECAR, _PARTIAL)):
                 yield Path(folder, name)
 
 
+def _unreadable(error: OSError) -> None:
+    """What is in a folder that cannot be read would be missing in silence."""
+    raise ConfigError(
+        f"the folder {error.filename} cannot be read: {error.strerror}",
+        advice="let this user read it, or name the files instead",
+    ) from error
+
+
 def _look(path: Path, found: Found, limits: Limits) -> None:
-    if not stat.S_ISREG(path.stat().st_mode):
+    with told(str(path)):  # a link may lead nowhere
+        regular = stat.S_ISREG(path.stat().st_mode)
+    if not regular:
         found.foreign.append(str(path))
         return
     with told(str(path)), path.open("rb") as raw:

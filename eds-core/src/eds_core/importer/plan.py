@@ -134,9 +134,9 @@ class Planner:
         if told and (table := await self._schemas.get(told)) is not None:
             return [Item(source, table, snapshot)]
         if self._asked_for:
-            return [Item(source, await self._wanted(source), snapshot)]
+            return _items_of(source, await self._wanted(source), snapshot)
         if self._guesses and source.told.is_export and told:
-            return [Item(source, await self._guess(source, told), snapshot)]
+            return _items_of(source, await self._guess(source, told), snapshot)
         return await self._by_content(source, snapshot)
 
     def _version(self, source: Source) -> Version | None:
@@ -149,7 +149,7 @@ class Planner:
             )
         return snapshot
 
-    async def _wanted(self, source: Source) -> TableSchema:
+    async def _wanted(self, source: Source) -> TableSchema | None:
         table = await self._schemas.get(self._asked_for)
         if table is None and self._guesses:
             return await self._guess(source, self._asked_for)
@@ -183,9 +183,12 @@ class Planner:
             for index, (table, names) in enumerate(by_table.items())
         ]
 
-    async def _guess(self, source: Source, table: str) -> TableSchema:
+    async def _guess(self, source: Source, table: str) -> TableSchema | None:
+        """What the rows say, in this file and others; None when there are none."""
         guess = self._guessed.setdefault(table, Guess(table))
-        await asyncio.to_thread(_learn, guess, source)
+        is_empty = await asyncio.to_thread(_learn, guess, source) == 0
+        if guess.schema is None and is_empty:
+            return None
         if guess.schema is None:
             raise ConfigError(
                 f"the columns of {table} cannot be told from {source.name}",
@@ -197,6 +200,12 @@ class Planner:
             source.name,
         )
         return guess.schema
+
+
+def _items_of(
+    source: Source, table: TableSchema | None, snapshot: Version | None
+) -> list[Item]:
+    return [] if table is None else [Item(source, table, snapshot)]
 
 
 def _once(items: Iterable[Item]) -> list[Item]:
@@ -225,10 +234,14 @@ def _survey(source: Source) -> Counter[Names]:
     return seen
 
 
-def _learn(guess: Guess, source: Source) -> None:
+def _learn(guess: Guess, source: Source) -> int:
+    """How many lines there are."""
+    count = 0
     with source.open() as stream:
         for line in read_lines(stream, source.name):
+            count += 1
             try:
                 guess.add(line.data, parse_line(line.data))
             except DecodeError:
                 continue  # it will be found again, and kept
+    return count

@@ -7,19 +7,23 @@ a newer one. So what is older than the snapshot is not in the export.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection, Iterator, Sequence
 
 from eds_core.event import Key, Row, Version
-from eds_core.line import narrowed, text_of
+from eds_core.line import narrowed, own_version, text_of
 from eds_core.schema import TableSchema
 
 from .plan import Item
+from .rereading import read_again
 from .tally import FileTally
 from .writers import Writer
 
 log = logging.getLogger("eds.import")
 
 _COMPANY = "companyId"
+_NEVER = Version(0)  # as rows are read that have no version
+_AT_ONCE = 100_000  # keys that are held at a time
 
 
 def why_not(
@@ -50,19 +54,65 @@ def why_not(
 def prune(writer: Writer, items: Sequence[Item], companies: Collection[str]) -> int:
     """Delete the rows of one table that are older than its export and not in it."""
     table = items[0].table
-    version = min(item.snapshot for item in items if item.snapshot is not None)
-    names = (*table.key, *({_COMPANY} & table.types.keys()))
-    narrow = narrowed(table, names)
+    version = _version(items)
     pruned = 0
-    for rows in pages(writer, narrow):
-        gone = [row.key for row in rows if _is_gone(row, version, narrow, companies)]
-        if gone:
-            pruned += _delete(writer, table, gone, version)
+    for gone in _gone(writer, items, companies):
+        pruned += _delete(writer, table, gone, version)
     if pruned:
         log.info(
             "%s: %d rows deleted that the export does not have", table.name, pruned
         )
     return pruned
+
+
+def would_prune(
+    writer: Writer, items: Sequence[Item], companies: Collection[str]
+) -> int:
+    """How many rows ``prune`` would delete, when nothing has been loaded."""
+    pruned = 0
+    old: set[Key] = set()
+    for keys in _gone(writer, items, companies):
+        old.update(keys)
+        if len(old) >= _AT_ONCE:
+            pruned += _absent(writer, items, old)
+            old = set()
+    return pruned + _absent(writer, items, old)
+
+
+def _absent(writer: Writer, items: Sequence[Item], keys: set[Key]) -> int:
+    """How many of *keys* the files do not have."""
+    if keys:
+        for read in read_again(writer, items):
+            keys.discard(read.row.key)
+    return len(keys)
+
+
+def _version(items: Sequence[Item]) -> Version:
+    return min(item.snapshot for item in items if item.snapshot is not None)
+
+
+def _gone(
+    writer: Writer, items: Sequence[Item], companies: Collection[str]
+) -> Iterator[list[Key]]:
+    """Keys of the destination's rows that are older than the export, by pages."""
+    table, version = items[0].table, _version(items)
+    names = (*table.key, *({_COMPANY} & table.types.keys()))
+    narrow = narrowed(table, names)
+    for rows in pages(writer, narrow):
+        gone = [row for row in rows if _is_gone(row, version, narrow, companies)]
+        bare = [row.key for row in gone if row.version == _NEVER]
+        kept = _kept(writer, table, bare, version) if bare else set()
+        if keys := [row.key for row in gone if row.key not in kept]:
+            yield keys
+
+
+def _kept(
+    writer: Writer, table: TableSchema, keys: list[Key], version: Version
+) -> set[Key]:
+    """Rows of an old server, which kept no versions, that tell to be newer."""
+    rows = writer.insist(writer.destination.driver.unversioned, table, keys)
+    now = time.time_ns()
+    return {row.key for row in rows if own_version(row.tokens, now) >= version}
 
 
 def _is_gone(

@@ -86,12 +86,25 @@ class Import:
         return outcome
 
     def _begin(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with suppress(NotImplementedError):  # Windows
-                asyncio.get_running_loop().add_signal_handler(number, self.stop)
+        with suppress(NotImplementedError):  # Windows
+            self._on_signals()
         if self._credentials is not None:
             for warning in self._credentials.warnings(datetime.now(UTC)):
                 log.warning("%s", warning)
+
+    def _on_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        numbers = signal.SIGINT, signal.SIGTERM
+
+        def stop(number: signal.Signals) -> None:
+            log.info("%s: finishing what is being written", number.name)
+            for other in numbers:  # a second one ends at once, as a crash does
+                loop.remove_signal_handler(other)
+                signal.signal(other, signal.SIG_DFL)
+            self.stop()
+
+        for number in numbers:
+            loop.add_signal_handler(number, stop, number)
 
     @asynccontextmanager
     async def _feed(self) -> AsyncIterator[Feed | None]:

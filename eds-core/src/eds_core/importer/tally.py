@@ -54,6 +54,14 @@ class Tally:
         return sum(file.read for file in self.files) / seconds if seconds > 0 else 0.0
 
     @property
+    def left(self) -> float | None:
+        """Seconds until all is read, at the speed so far; None: nobody can tell."""
+        share = self.total().share
+        if not self.files or not 0 < share < 1:
+            return None
+        return (time.monotonic() - self.started) * (1 - share) / share
+
+    @property
     def errors(self) -> list[str]:
         told = [file.error for file in self.files if file.error]
         return list(dict.fromkeys([*self.unreadable, *told]))

@@ -14,21 +14,20 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
 
 import msgspec
 
-from eds_core.errors import DecodeError, RejectedError
+from eds_core.errors import RejectedError
 from eds_core.event import Key, Row
-from eds_core.line import LineReader, parse_line, text_of
+from eds_core.line import text_of
 from eds_core.repair import repair as mend
-from eds_core.schema import ColumnType, TableSchema
+from eds_core.schema import ColumnType
 from eds_core.values import parse_json
 
 from .options import Difference
 from .plan import Item, Plan
 from .prune import pages
-from .reading import read_lines
+from .rereading import Read, read_again
 from .writers import Writer
 
 log = logging.getLogger("eds.import")
@@ -59,13 +58,6 @@ class _Sums:
 
 def bucket_of(key: Key) -> int:
     return zlib.crc32("\0".join(key).encode()) % _BUCKETS
-
-
-class _Read(NamedTuple):
-    """A row of a file, and the schema of its columns."""
-
-    schema: TableSchema
-    row: Row
 
 
 def verify(
@@ -132,7 +124,7 @@ class _Comparison:
 
     def _compare(self, buckets: Collection[int]) -> None:
         """Row by row; *buckets* hold all that is kept in memory."""
-        wanted: dict[Key, _Read] = {}
+        wanted: dict[Key, Read] = {}
         for read in self._file_rows():
             key = read.row.key
             if bucket_of(key) not in buckets:
@@ -153,7 +145,7 @@ class _Comparison:
             if key not in deleted or deleted[key] <= read.row.version:
                 self._tell(read, "is missing")
 
-    def _tell(self, read: _Read, why: str) -> None:
+    def _tell(self, read: Read, why: str) -> None:
         self.count += 1
         if len(self.told) < _TOLD:
             self.told.append(f"{self._table.name} {list(read.row.key)}: {why}")
@@ -162,7 +154,7 @@ class _Comparison:
             row = _writable(read)
             self.repaired += self._writer.insist(loader.repair, read.schema, [row])
 
-    def _differs(self, read: _Read, stored: Row) -> str:
+    def _differs(self, read: Read, stored: Row) -> str:
         if stored.version > read.row.version:
             return ""
         if stored.version < read.row.version:
@@ -180,21 +172,8 @@ class _Comparison:
         data = text.encode("utf-8", "surrogatepass")
         return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
 
-    def _file_rows(self) -> Iterator[_Read]:
-        for item in self._items:
-            reader = LineReader(item.table)
-            with item.source.open() as stream:
-                for line in read_lines(stream, item.source.name):
-                    self._writer.check()
-                    try:
-                        tokens = parse_line(line.data)
-                        if item.only is not None and tuple(tokens) not in item.only:
-                            continue
-                        yield _Read(
-                            *reader.read(line.data, tokens, item.snapshot, _LATE)
-                        )
-                    except DecodeError:
-                        continue  # it is in the quarantine
+    def _file_rows(self) -> Iterator[Read]:
+        return read_again(self._writer, self._items)
 
     def _stored_rows(self) -> Iterator[Row]:
         """The rows of the export's own companies, as far as they tell."""
@@ -205,10 +184,7 @@ class _Comparison:
                     yield row
 
 
-_LATE = 1 << 63
-
-
-def _writable(read: _Read) -> Row:
+def _writable(read: Read) -> Row:
     mended = mend(read.row, read.schema)
     return mended[0] if mended is not None else read.row
 

@@ -13,7 +13,7 @@ from eds_core.ledger import ImportedFile
 from .lanes import Lane
 from .options import ImportOptions, Outcome
 from .plan import Item, Plan
-from .prune import prune, why_not
+from .prune import prune, why_not, would_prune
 from .tally import FileTally
 from .verify import verify
 from .writers import StoppedError, Writers
@@ -119,7 +119,8 @@ class Work:
                 tallies[0].error = f"{table} is not pruned: {reason}"
                 log.error("%s", tallies[0].error)
             else:
-                tallies[0].pruned = prune(self._first, items, companies)
+                do = would_prune if self._options.dry_run else prune
+                tallies[0].pruned = do(self._first, items, companies)
 
     def _own_companies(self) -> set[str]:
         """Whose export this is: what its rows say, or the credentials of one shop."""
