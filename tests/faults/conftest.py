@@ -14,6 +14,10 @@ from pathlib import Path
 import pytest
 
 HEADING = """\
+---
+orphan: true
+---
+
 # What EDS survives
 
 Each line is a fault that a test makes happen to a real server, a real nats-server and
