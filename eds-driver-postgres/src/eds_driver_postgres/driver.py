@@ -17,7 +17,8 @@ from eds_core.sql import SqlDriver, Step
 from eds_core.sql.books import Books
 from eds_core.sql.errors import Fault, decide
 from eds_core.sql.parts import parts
-from eds_core.sql.portable import key_text, stored_version
+from eds_core.sql.portable import key_text
+from eds_core.sql.reading import stored_version
 from eds_core.sql.tables import RealTable, Target
 
 from . import connecting, statements, tables

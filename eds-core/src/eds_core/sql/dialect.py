@@ -14,7 +14,7 @@ from eds_core.event import Key, Row, Version, VersionedKey
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.urls import redact
 
-from . import portable
+from . import portable, reading
 from .books import Books
 from .errors import ANSWERS, UNKNOWN, Answers, Fault, first_sentence
 from .ledger import SqlLedger
@@ -166,4 +166,4 @@ class SqlDialect(Driver):
 
     def read_rows(self, target: Target, after: Key | None, most: int) -> list[Row]:
         """Return rows of *target* behind the key *after*, as ``read`` has it."""
-        return portable.read(self, target, after, most)
+        return reading.read(self, target, after, most)

@@ -14,7 +14,7 @@ from eds_core.failpoints import reached
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
 from eds_core.urls import redact
 
-from . import portable
+from . import portable, reading
 from .dialect import SqlDialect, Step
 from .errors import ANSWERS, Fault, decide, opening, while_opening
 from .tables import (
@@ -82,10 +82,10 @@ class SqlDriver(SqlDialect):
         real = self.look(table.name)
         if real is None or real.name != table.name or VERSION not in real.columns:
             return []
-        return portable.unversioned(self, match(table, real), keys)
+        return reading.unversioned(self, match(table, real), keys)
 
     def deleted(self, table: TableSchema, keys: Sequence[Key]) -> Mapping[Key, Version]:
-        return portable.deleted(self, table.name, keys)
+        return reading.deleted(self, table.name, keys)
 
     def adopted(self, table: str) -> bool:
         real = self.look(table)
