@@ -6,8 +6,8 @@ from sqlalchemy import text
 from sqlalchemy.schema import CreateTable
 
 from eds_core.ledger import Checkpoint
-from eds_core.sql.books import checkpoint_row
 from eds_core.sql.ledger import SqlLedger
+from eds_core.sql.records import checkpoint_row
 
 
 class SnowflakeLedger(SqlLedger):

@@ -1,11 +1,8 @@
-"""The ``_eds_`` tables, and their rows as a person can read them."""
+"""The ``_eds_`` tables, in the types that a dialect prefers."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -13,30 +10,12 @@ from sqlalchemy import (
     Float,
     LargeBinary,
     MetaData,
-    Row,
     SmallInteger,
     String,
     Table,
     Text,
-    Update,
-    bindparam,
-    update,
 )
 from sqlalchemy.types import TypeEngine
-
-from eds_core.event import Message
-from eds_core.ledger import (
-    Checkpoint,
-    ImportedFile,
-    Parked,
-    Quarantined,
-    Role,
-    TableStatus,
-)
-
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = 1_000_000_000
-_IDS_AT_ONCE = 500  # databases bound the parameters of one statement
 
 
 class Books:
@@ -146,176 +125,3 @@ class Books:
 
     def _texts(self, *names: str) -> list[Column[Any]]:
         return [Column(name, self._text) for name in names]
-
-
-def as_text(nanoseconds: int) -> str:
-    """ISO 8601 in UTC, with every digit."""
-    seconds, rest = divmod(nanoseconds, _SECOND)
-    moment = _BEGINNING + timedelta(seconds=seconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
-
-
-def as_nanoseconds(text: str | None) -> int:
-    """The reverse of ``as_text``; what is no such text is the beginning of time."""
-    whole, _, rest = (text or "").rstrip("Z").partition(".")
-    try:
-        seconds = datetime.fromisoformat(f"{whole}+00:00") - _BEGINNING
-        return int(seconds.total_seconds()) * _SECOND + int(f"{rest:0<9}"[:9])
-    except ValueError:
-        return 0
-
-
-def now() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
-
-
-def storable(text: str) -> str:
-    """*text* without what some database cannot hold: NUL and lone surrogates."""
-    whole = text.encode("utf-8", "backslashreplace").decode()
-    return whole.replace("\0", "\\u0000")
-
-
-def checkpoint_of(row: Row[Any]) -> Checkpoint:
-    return Checkpoint(
-        row.company,
-        row.seq,
-        as_nanoseconds(row.time),
-        row.account or "",
-        row.stream or "",
-        row.prefix or "",
-        row.epoch,
-        row.owner or "",
-        cast(Role, row.role or "server"),
-    )
-
-
-def quarantine_row(entry: Quarantined) -> dict[str, object]:
-    message = entry.message
-    return {
-        "id": entry.id,
-        "company": storable(entry.company),
-        "table_name": storable(entry.table),
-        "event_id": storable(entry.event_id),
-        "state": entry.state,
-        "reason": storable(entry.reason),
-        "advice": storable(entry.advice),
-        "at": entry.at or now(),
-        "subject": storable(message.subject),
-        "seq": message.sequence,
-        "time": as_text(message.time),
-        "headers": json.dumps(dict(message.headers)),
-        "payload": message.data,
-    }
-
-
-def quarantined_of(row: Row[Any]) -> Quarantined:
-    headers = json.loads(row.headers or "{}")
-    time = as_nanoseconds(row.time)
-    return Quarantined(
-        row.id,
-        row.company or "",
-        row.table_name or "",
-        row.event_id or "",
-        Message(row.subject, bytes(row.payload), row.seq, time, headers),
-        row.reason or "",
-        row.advice or "",
-        row.state,
-        row.at or "",
-    )
-
-
-def status_row(status: TableStatus) -> dict[str, object]:
-    row: dict[str, object] = {
-        "state": status.state,
-        "reason": storable(status.reason),
-        "updated": status.updated or now(),
-    }
-    if status.last_event:  # else only the state is told
-        row |= {"last_event": as_text(status.last_event), "lag": status.lag}
-    return row
-
-
-def status_of(row: Row[Any]) -> TableStatus:
-    return TableStatus(
-        row.table_name,
-        row.company,
-        row.state or "ok",
-        row.reason or "",
-        as_nanoseconds(row.last_event),
-        row.lag or 0.0,
-        row.rows_written,
-        row.updated or "",
-    )
-
-
-def parked_of(row: Row[Any]) -> Parked:
-    return Parked(
-        row.table_name,
-        row.company,
-        row.seq,
-        row.reason or "",
-        row.advice or "",
-        bool(row.resume),
-    )
-
-
-def imported_row(file: ImportedFile) -> dict[str, object]:
-    return {
-        "table_name": file.table,
-        "file": storable(file.name),
-        "bytes_read": file.offset,
-        "lines_read": file.line,
-        "is_done": int(file.done),
-        "rows_read": file.read,
-        "rows_changed": file.changed,
-        "rows_quarantined": file.quarantined,
-        "updated": now(),
-    }
-
-
-def imported_of(row: Row[Any]) -> ImportedFile:
-    return ImportedFile(
-        row.id,
-        row.table_name or "",
-        row.file or "",
-        row.bytes_read,
-        row.lines_read,
-        bool(row.is_done),
-        row.rows_read,
-        row.rows_changed,
-        row.rows_quarantined,
-    )
-
-
-def checkpoint_row(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What is written of a company's first position."""
-    return {
-        "company": checkpoint.company,
-        "seq": checkpoint.sequence,
-        "time": as_text(checkpoint.time),
-        "account": checkpoint.account,
-        "stream": checkpoint.stream,
-        "prefix": checkpoint.prefix,
-        "epoch": checkpoint.epoch,
-        "owner": storable(checkpoint.owner),
-        "role": checkpoint.role,
-        "updated": now(),
-    }
-
-
-def checkpoint_step(table: Table) -> Update:
-    """Compare-and-set of one checkpoint."""
-    c = table.c
-    which = (
-        c.company == bindparam("of_company"),
-        c.epoch == bindparam("of_epoch"),
-        c.seq == bindparam("of_seq"),
-    )
-    names = ("seq", "time", "updated")
-    return update(table).where(*which).values({name: bindparam(name) for name in names})
-
-
-def in_parts(ids: Iterable[str]) -> Iterator[list[str]]:
-    every = list(ids)
-    for start in range(0, len(every), _IDS_AT_ONCE):
-        yield every[start : start + _IDS_AT_ONCE]

@@ -11,8 +11,9 @@ from sqlalchemy import Table, delete, func, insert, select, update
 from eds_core.errors import DestinationError, TakenOver
 from eds_core.ledger import Heartbeat, ImportedFile, Ledger, row_gone
 
-from .books import Books, imported_of, imported_row, in_parts, storable
+from .books import Books
 from .errors import not_alone
+from .records import imported_of, imported_row, in_parts, storable
 from .session import Session
 from .settling import settled
 

@@ -33,8 +33,10 @@ from eds_core.ledger import (
     row_gone,
 )
 
-from .books import (
-    Books,
+from .books import Books
+from .errors import not_alone
+from .imports import SqlImports
+from .records import (
     as_text,
     checkpoint_of,
     checkpoint_row,
@@ -48,8 +50,6 @@ from .books import (
     status_row,
     storable,
 )
-from .errors import not_alone
-from .imports import SqlImports
 from .session import Session
 from .settling import settled
 

@@ -14,8 +14,8 @@ from eds_core.event import Key, Row, Version
 from eds_core.schema import ColumnType
 from eds_core.values import Value, convert
 
-from .books import in_parts
 from .portable import Dialect, key_text, named_table
+from .records import in_parts
 from .tables import VERSION, Target
 
 _KEYS_AT_ONCE = 200  # in one query; databases bound its parameters
