@@ -77,6 +77,7 @@ class Books:
         self.models = dict(models)
         self._clock = clock
         self._last = Moment(0, 0)
+        self._looked_at = False  # since the last event
         self._references = REFERENCES | {_reference(name): name for name in models}
 
     def insert(
@@ -121,7 +122,8 @@ class Books:
         return self._event(company, "DELETE", gone, now, body)
 
     def state(self, companies: Sequence[Company]) -> State:
-        """Return all rows as `fold` does."""
+        """Return all rows as `fold` does. No later event shares a moment with them."""
+        self._looked_at = True
         state: State = {}
         for company in companies:
             for table, store in company.stores.items():
@@ -187,7 +189,9 @@ class Books:
 
     def _now(self) -> Moment:
         wall = self._clock()
-        if wall <= self._last.wall or (self._last.wall and self.values.chance(0.05)):
+        same = self._last.wall and self.values.chance(0.05) and not self._looked_at
+        self._looked_at = False
+        if wall <= self._last.wall or same:
             # The same transaction, or a clock that stands still.
             self._last = Moment(self._last.wall, self._last.logical + 1)
         else:
