@@ -15,13 +15,19 @@ import click
 from eds_core.console import printable
 from eds_core.errors import ConfigError
 
-from .options import Bytes, Duration, Prefix, logging_options, servers_option, set_up
+from .options import (
+    Bytes,
+    Prefix,
+    logging_options,
+    servers_option,
+    set_up,
+    start_time_option,
+)
 
 if TYPE_CHECKING:
     from eds_core.importer.options import ImportOptions, Outcome
     from eds_core.importer.run import Import
 
-_WEEK = timedelta(hours=168)
 _SOME_QUARANTINED = 3
 
 
@@ -43,12 +49,7 @@ _SOME_QUARANTINED = 3
     envvar="EDS_CONSUMER_PREFIX",
     help="The server's prefix: an old server's position is found by it.",
 )
-@click.option(
-    "--consumer-start-time",
-    type=Duration(_WEEK),
-    envvar="EDS_CONSUMER_START_TIME",
-    help="Where a new destination begins: so long ago, e.g. 1h45m (at most 168h).",
-)
+@start_time_option
 @click.option(
     "--table",
     default="",

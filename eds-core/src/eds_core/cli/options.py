@@ -124,3 +124,14 @@ def logging_options(function: F) -> F:
         )
         function = option(function)  # type: ignore[type-var]  # click's decorators take any callable
     return function
+
+
+def start_time_option(function: F) -> F:
+    """``--consumer-start-time``."""
+    option = click.option(
+        "--consumer-start-time",
+        type=Duration(timedelta(hours=168)),
+        envvar="EDS_CONSUMER_START_TIME",
+        help="Where a new destination begins: so long ago, e.g. 1h45m (at most 168h).",
+    )
+    return option(function)  # type: ignore[type-var]  # as above

@@ -9,9 +9,13 @@ import click
 
 from eds_core.errors import ConfigError
 
-from .options import Duration, Prefix, logging_options, servers_option, set_up
-
-_WEEK = timedelta(hours=168)
+from .options import (
+    Prefix,
+    logging_options,
+    servers_option,
+    set_up,
+    start_time_option,
+)
 
 
 @click.command("server")
@@ -30,12 +34,7 @@ _WEEK = timedelta(hours=168)
     envvar="EDS_CONSUMER_PREFIX",
     help="Put this in front of the consumers' names.",
 )
-@click.option(
-    "--consumer-start-time",
-    type=Duration(_WEEK),
-    envvar="EDS_CONSUMER_START_TIME",
-    help="Where a new destination begins: so long ago, e.g. 1h45m (at most 168h).",
-)
+@start_time_option
 @click.option(
     "--importer",
     type=click.Path(path_type=Path),
