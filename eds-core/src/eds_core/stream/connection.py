@@ -7,17 +7,17 @@ import json
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
+import msgspec
 import nats.errors
 from nats.aio.client import Client, RawCredentials
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from eds_core.credentials import Credentials, parse_credentials, read_credentials
-from eds_core.errors import ConfigError, FatalError
+from eds_core.errors import ConfigError, FatalError, TransientError
 
 from .address import check_scheme, needs_tls, shown
 from .answers import CHECK, ApiError, transient, words
@@ -39,7 +39,7 @@ MessageHandler = Callable[[Msg], Awaitable[None]]
 class Settings:
     """Where NATS is and who we are."""
 
-    servers: tuple[str, ...]
+    servers: tuple[str, ...] = field(repr=False)  # some with a password
     credentials: Path
     name: str = "eds-server"
     trace: bool = False
@@ -281,7 +281,10 @@ class Connection:
         """Call the JetStream API; ApiError when it answers with an error."""
         question = json.dumps(body).encode()
         data = await self.request(_API + subject, question, advice=CHECK)
-        reply = cast(dict[str, object], json.loads(data))
+        try:
+            reply = msgspec.json.decode(data, type=dict[str, object])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as reason:
+            raise TransientError(f"no answer to {subject}: {reason}") from reason
         if isinstance(error := reply.get("error"), dict):
             raise ApiError(
                 subject,
