@@ -115,6 +115,15 @@ def usage(pid: int) -> Usage:
     return Usage(cpu, int(peak[1]) / 1024 if peak else 0.0)
 
 
+def sessions_cpu(server: PostgresServer) -> float:
+    """CPU seconds of all sessions of *server* that are over, its helpers included."""
+    with psycopg.connect(server.admin_url) as connection:
+        (home,) = connection.execute("SHOW data_directory").fetchone() or ("",)
+    pid = Path(home, "postmaster.pid").read_text().split()[0]
+    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(stat[13]) + int(stat[14])) / TICKS  # of children that have ended
+
+
 def backends(url: str) -> list[int]:
     """The process ids that serve others than us in the database of *url*."""
     query = (
