@@ -120,6 +120,9 @@ class PostgresDriver(SqlDriver):
 
     def write(self, target: Target, rows: Sequence[Row]) -> int:
         self._loader.touched(target)
+        return self._as_json(target, rows)
+
+    def _as_json(self, target: Target, rows: Sequence[Row]) -> int:
         return sum(
             self._run(
                 target.statements["upsert"],
@@ -134,10 +137,12 @@ class PostgresDriver(SqlDriver):
     def load(self, target: Target, rows: Sequence[Row]) -> int:
         """By COPY where rows and columns are as usual, else as JSON."""
         try:
-            return self._loader.load(target, rows)
+            found = self._loader.sort(target, rows)
+            changed = self._loader.load(target, found)
         except (ValueError, RejectedError, TableError):
             # The general road does it, or says what is wrong.
             return self.write(target, rows)
+        return changed + self._as_json(target, found.others)
 
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
         self._loader.touched(target)

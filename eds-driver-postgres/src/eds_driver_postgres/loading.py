@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from eds_core.errors import RejectedError
 from eds_core.event import Row
-from eds_core.sql.portable import key_text
 from eds_core.sql.session import Session
 from eds_core.sql.tables import Target
 
 from . import statements
-from .copying import Copying
+from .copying import Copying, Sorted
 
 _TOMBSTONES = "_eds_tombstone"
 
@@ -34,23 +33,22 @@ class Loader:
         """Something else was written to the table."""
         self._new[target.real.name] = False
 
-    def load(self, target: Target, rows: Sequence[Row]) -> int:
-        """Write *rows* by COPY; return how many changed.
+    def sort(self, target: Target, rows: Sequence[Row]) -> Sorted:
+        """Raise ValueError for a column that COPY has no usual form for."""
+        return self._copying(target).sort(rows)
 
-        Raises ValueError for a column or a value that COPY has no usual form for,
-        RejectedError or TableError for what PostgreSQL refuses, such as a temporary
-        table; then nothing was written.
+    def load(self, target: Target, found: Sorted) -> int:
+        """Write the usual rows by COPY; return how many changed.
+
+        Raises RejectedError or TableError for what PostgreSQL refuses, such as a
+        temporary table; then nothing was written.
         """
-        copying = self._copying(target)
-        values = [copying.values(row) for row in rows]
         if self._is_new(target):
             try:
-                return self._copy(target, copying, values)
+                return self._copy(target, found)
             except RejectedError:  # a key comes twice, or the value is at fault
                 self.touched(target)
-        for row, value in zip(rows, values, strict=True):
-            value.append(key_text(row.key))
-        return self._merge(target, copying, values)
+        return self._merge(target, found)
 
     def _copying(self, target: Target) -> Copying:
         place = target.table.name, target.table.model_version
@@ -69,27 +67,35 @@ class Loader:
             known = self._new[name] = bool(found[0])
         return known
 
-    def _copy(
-        self, target: Target, copying: Copying, values: Sequence[Sequence[Any]]
-    ) -> int:
+    def _copy(self, target: Target, found: Sorted) -> int:
         into = self._session.quote_table(target.real.name)
-        statement = statements.copy(target, into, self._session.quote, with_key=False)
         with self._session.savepoint(), self._session.cursor() as cursor:
-            copying.copy(cursor, statement, values)
-            return int(cursor.rowcount)
+            return self._send(cursor, into, found, found.lines, with_key=False)
 
-    def _merge(
-        self, target: Target, copying: Copying, values: Sequence[Sequence[Any]]
-    ) -> int:
+    def _merge(self, target: Target, found: Sorted) -> int:
         quote, place = self._session.quote, self._session.quote_table
         staged, make = statements.stage(target, quote)
         with self._session.savepoint(), self._session.cursor() as cursor:
             cursor.execute(make)
             cursor.execute(f"TRUNCATE {staged}")
-            into = statements.copy(target, staged, quote, with_key=True)
-            copying.copy(cursor, into, values)
+            self._send(cursor, staged, found, found.lines_with_keys, with_key=True)
             merge = statements.merge(
                 target, place(target.real.name), place(_TOMBSTONES), staged, quote
             )
             cursor.execute(merge, (target.real.name,))
             return int(cursor.rowcount)
+
+    def _send(
+        self,
+        cursor: Any,
+        into: str,
+        found: Sorted,
+        lines: Iterable[bytes],
+        *,
+        with_key: bool,
+    ) -> int:
+        columns, quote = found.copying.columns, self._session.quote
+        statement = statements.copy(columns, into, quote, with_key=with_key)
+        with cursor.copy(statement) as copy:
+            copy.write(b"".join([b"%b\n" % line for line in lines]))
+        return int(cursor.rowcount)
