@@ -81,8 +81,8 @@ class LineReader:
         self._only = only
         self._narrowed: dict[tuple[str, ...], TableSchema] = {}
         self._same: dict[str, TableSchema] = {table.model_version: table}
-        self._shape = Shape(table, table)
-        self._shapes = {table.model_version: self._shape}
+        self._shape: Shape | None = None
+        self._shapes: dict[str, Shape] = {}
         self._missed: TableSchema | None = None  # the last line's that was otherwise
         self._token = b""
         self._company = ""  # what that token says
@@ -97,8 +97,9 @@ class LineReader:
         """
         if self._only is None:
             _check_utf8(line)
-            if (cells := self._shape.take(line)) is not None:
-                return self._usual(line, cells, snapshot, now)
+            shape = self._shape
+            if shape and (cells := shape.take(line)) is not None:
+                return self._usual(line, shape, cells, snapshot, now)
         tokens = parse_line(line)
         if self._only is not None and tuple(tokens) not in self._only:
             return None
@@ -114,9 +115,14 @@ class LineReader:
         return self._schema(tuple(tokens)), Row(key, version, line), company
 
     def _usual(
-        self, line: bytes, cells: msgspec.Struct, snapshot: Version | None, now: int
+        self,
+        line: bytes,
+        shape: Shape,
+        cells: msgspec.Struct,
+        snapshot: Version | None,
+        now: int,
     ) -> tuple[TableSchema, Row, str]:
-        shape, company = self._shape, ""
+        company = ""
         key = self._key([getattr(cells, field) for field in shape.key])
         if snapshot is None:
             tokens = {n: getattr(cells, field) for n, field in shape.aside.items()}
@@ -138,14 +144,14 @@ class LineReader:
         """What a line has the columns *names* of; its shape, when it comes twice."""
         schema = self._narrowed.get(names) or self._narrow(names)
         if schema is self._missed:
-            self._shape = self._shape_of(schema)
+            self._shape = self._shape_of(schema, names)
         self._missed = schema
         return schema
 
-    def _shape_of(self, schema: TableSchema) -> Shape:
+    def _shape_of(self, schema: TableSchema, names: tuple[str, ...]) -> Shape | None:
         known = self._shapes.get(schema.model_version)
         if known is None and len(self._shapes) < _MOST_SHAPES:
-            known = Shape(self.table, schema)
+            known = Shape(self.table, schema, names)
             self._shapes[schema.model_version] = known
         return known or self._shape
 

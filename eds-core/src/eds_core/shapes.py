@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -18,28 +19,34 @@ class _Absent:
 
 
 class Shape:
-    """Lines with the columns of *schema*, and no other column of *table*."""
+    """Lines with the columns of *schema*, and no other column of *table*.
 
-    def __init__(self, table: TableSchema, schema: TableSchema) -> None:
+    Those whose names are in the order of *names* take less time: msgspec looks for
+    each name behind the one before it.
+    """
+
+    def __init__(
+        self, table: TableSchema, schema: TableSchema, names: Iterable[str]
+    ) -> None:
         self.schema = schema
-        there = [column.name for column in schema.columns]
-        aside = [name for name in ASIDE if name not in table.types]
-        absent = [name for name in table.types if name not in schema.types]
-        fields = {name: f"c{i}" for i, name in enumerate((*there, *aside, *absent))}
-        defined: list[Any] = [
-            *((fields[name], msgspec.Raw) for name in there),
-            *((fields[name], msgspec.Raw, _NOTHING) for name in aside),
-            *((fields[name], _Absent, None) for name in absent),
+        known = {*table.types, *ASIDE}
+        listed = dict.fromkeys((*(n for n in names if n in known), *sorted(known)))
+        fields = {name: f"c{i}" for i, name in enumerate(listed)}
+        absent = table.types.keys() - schema.types.keys()
+        defined = [
+            (field, *_kind(name, schema, absent)) for name, field in fields.items()
         ]
         renamed = {field: name for name, field in fields.items()}
-        made = msgspec.defstruct("Cells", defined, rename=renamed, gc=False)
+        made = msgspec.defstruct(
+            "Cells", defined, rename=renamed, gc=False, kw_only=True
+        )
         self._decode = msgspec.json.Decoder(made, dec_hook=_refuse).decode
         self.key = [fields[name] for name in schema.key]
         #: The fields of those of ASIDE that lines may have.
         self.aside = {name: fields[name] for name in ASIDE if name not in absent}
 
     def take(self, line: bytes) -> msgspec.Struct | None:
-        """Each column's JSON text as it came, the schema's columns first, in order.
+        """Each column's JSON text as it came, in the fields of the names.
 
         None: the line has another shape, or is no row at all.
         """
@@ -47,6 +54,12 @@ class Shape:
             return self._decode(line)
         except (msgspec.MsgspecError, RecursionError):
             return None
+
+
+def _kind(name: str, schema: TableSchema, absent: Collection[str]) -> tuple[Any, ...]:
+    if name in absent:
+        return _Absent, None
+    return (msgspec.Raw,) if name in schema.types else (msgspec.Raw, _NOTHING)
 
 
 def _refuse(kind: type, value: object) -> None:

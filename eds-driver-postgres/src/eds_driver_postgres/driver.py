@@ -137,12 +137,11 @@ class PostgresDriver(SqlDriver):
     def load(self, target: Target, rows: Sequence[Row]) -> int:
         """By COPY where rows and columns are as usual, else as JSON."""
         try:
-            found = self._loader.sort(target, rows)
-            changed = self._loader.load(target, found)
+            changed, others = self._loader.load(target, rows)
         except (ValueError, RejectedError, TableError):
             # The general road does it, or says what is wrong.
             return self.write(target, rows)
-        return changed + self._as_json(target, found.others)
+        return changed + self._as_json(target, others)
 
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
         self._loader.touched(target)

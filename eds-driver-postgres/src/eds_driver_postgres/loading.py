@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from eds_core.errors import RejectedError
@@ -11,7 +11,7 @@ from eds_core.sql.session import Session
 from eds_core.sql.tables import Target
 
 from . import statements
-from .copying import Copying, Sorted
+from .copying import Copying
 
 _TOMBSTONES = "_eds_tombstone"
 
@@ -33,22 +33,20 @@ class Loader:
         """Something else was written to the table."""
         self._new[target.real.name] = False
 
-    def sort(self, target: Target, rows: Sequence[Row]) -> Sorted:
-        """Raise ValueError for a column that COPY has no usual form for."""
-        return self._copying(target).sort(rows)
+    def load(self, target: Target, rows: Sequence[Row]) -> tuple[int, list[Row]]:
+        """Write rows by COPY; return how many changed, and which are still to do.
 
-    def load(self, target: Target, found: Sorted) -> int:
-        """Write the usual rows by COPY; return how many changed.
-
-        Raises RejectedError or TableError for what PostgreSQL refuses, such as a
-        temporary table; then nothing was written.
+        Raises ValueError for a column that COPY has no usual form for, RejectedError
+        or TableError for what PostgreSQL refuses, such as a temporary table; then
+        nothing was written.
         """
+        copying = self._copying(target)
         if self._is_new(target):
             try:
-                return self._copy(target, found)
+                return self._copy(target, copying, rows)
             except RejectedError:  # a key comes twice, or the value is at fault
                 self.touched(target)
-        return self._merge(target, found)
+        return self._merge(target, copying, rows)
 
     def _copying(self, target: Target) -> Copying:
         place = target.table.name, target.table.model_version
@@ -67,35 +65,44 @@ class Loader:
             known = self._new[name] = bool(found[0])
         return known
 
-    def _copy(self, target: Target, found: Sorted) -> int:
+    def _copy(
+        self, target: Target, copying: Copying, rows: Sequence[Row]
+    ) -> tuple[int, list[Row]]:
         into = self._session.quote_table(target.real.name)
         with self._session.savepoint(), self._session.cursor() as cursor:
-            return self._send(cursor, into, found, found.lines, with_key=False)
+            others = self._send(cursor, into, copying, rows, with_key=False)
+            return int(cursor.rowcount), others
 
-    def _merge(self, target: Target, found: Sorted) -> int:
+    def _merge(
+        self, target: Target, copying: Copying, rows: Sequence[Row]
+    ) -> tuple[int, list[Row]]:
         quote, place = self._session.quote, self._session.quote_table
         staged, make = statements.stage(target, quote)
         with self._session.savepoint(), self._session.cursor() as cursor:
             cursor.execute(make)
             cursor.execute(f"TRUNCATE {staged}")
-            self._send(cursor, staged, found, found.lines_with_keys, with_key=True)
+            others = self._send(cursor, staged, copying, rows, with_key=True)
             merge = statements.merge(
                 target, place(target.real.name), place(_TOMBSTONES), staged, quote
             )
             cursor.execute(merge, (target.real.name,))
-            return int(cursor.rowcount)
+            return int(cursor.rowcount), others
 
     def _send(
         self,
         cursor: Any,
         into: str,
-        found: Sorted,
-        lines: Iterable[bytes],
+        copying: Copying,
+        rows: Sequence[Row],
         *,
         with_key: bool,
-    ) -> int:
-        columns, quote = found.copying.columns, self._session.quote
-        statement = statements.copy(columns, into, quote, with_key=with_key)
+    ) -> list[Row]:
+        """Copy rows; return those that cannot be. PostgreSQL reads while we write."""
+        others: list[Row] = []
+        statement = statements.copy(
+            copying.columns, into, self._session.quote, with_key=with_key
+        )
         with cursor.copy(statement) as copy:
-            copy.write(b"".join([b"%b\n" % line for line in lines]))
-        return int(cursor.rowcount)
+            for block in copying.blocks(rows, others, with_key=with_key):
+                copy.write(block)
+        return others
