@@ -74,6 +74,24 @@ def test_lines_are_read_alike_whatever_shape_the_one_before_them_had():
         assert (row.key, row.version, row.after) == (same.key, same.version, line)
 
 
+def test_cells_are_a_rows_tokens_by_the_types_of_its_columns():
+    kinds = {
+        "id": ColumnType.TEXT,
+        "total": ColumnType.INTEGER,
+        "name": ColumnType.TEXT,
+        "labels": ColumnType.JSON,
+    }
+    columns = tuple(Column(name, kind) for name, kind in kinds.items())
+    reader = LineReader(TableSchema("order", "m1", columns, ("id",)), cells=True)
+    text = '{"labels": ["a", {}], "id":"1","x":2,"name":"n\\"","total":null}'
+    fewer = '{"id":"1","total":5}'
+    rows = [read(reader, line)[1] for line in [text] * 3 + [fewer] * 3]
+
+    assert rows[2].cells == b'\x1e\t"1"\t"n\\""\t\x1e\tnull\t\x1e\t["a", {}]\t\x1e'
+    assert rows[5].cells == b'\x1e\t"1"\t\x1e\t5\t\x1e'
+    assert {row.cells for row in rows} <= {b"", rows[2].cells, rows[5].cells}
+
+
 def test_a_row_tells_its_version_whatever_its_shape():
     reader = LineReader(LINK)
     for note in ("", ',"note":"n","other":"o"', ',"note":"n"', ',"note":"n"', ""):

@@ -9,6 +9,7 @@ import pytest
 
 from eds_core.errors import EdsError, RejectedError
 from eds_core.event import Row, Version
+from eds_core.line import LineReader
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_driver_postgres.driver import PostgresDriver
 from eds_driver_postgres.loading import Loader
@@ -111,6 +112,33 @@ def test_copied_rows_equal_those_that_go_as_json(postgresql, monkeypatch):
     assert postgresql.bulk_load(EVERY, usual_rows(60, version=2)) == 60
     assert [row[:-1] for row in content(postgresql)] == [row[:-1] for row in expected]
     assert counts == [("json", 60), ("copy", 60), ("copy", 60), ("merge", 60)]
+
+
+def test_the_cells_that_the_importer_makes_are_copied_alike(postgresql):
+    postgresql.prepare(EVERY)
+    postgresql.bulk_load(EVERY, usual_rows(60))
+    expected = [row[:-1] for row in content(postgresql)]
+    reader = LineReader(EVERY, cells=True)
+    read = [reader.read(row.after, Version(2), 0) for row in usual_rows(60)]
+    rows = [row for _, row, _ in filter(None, read)]
+
+    assert sum(bool(row.cells) for row in rows) > 50
+    assert postgresql.bulk_load(EVERY, rows) == 60
+    assert [row[:-1] for row in content(postgresql)] == expected
+
+
+def test_cells_of_other_types_than_the_tables_are_not_taken(postgresql, table_of):
+    made = table_of("order", total=ColumnType.INTEGER, note=ColumnType.TEXT)
+    postgresql.prepare(made)
+    postgresql.run('ALTER TABLE "order" ALTER COLUMN total TYPE text')
+    reader = LineReader(made, cells=True)
+    lines = [b'{"id":"%d","total":%d,"note":"n"}' % (n, n) for n in range(5)]
+    read = [reader.read(line, Version(1), 0) for line in lines]
+
+    postgresql.bulk_load(made, [row for _, row, _ in filter(None, read)])
+
+    found = postgresql.rows("order", "id", "total", "note")
+    assert found == [(str(n), str(n), "n") for n in range(5)]
 
 
 def test_a_newer_row_and_a_tombstone_outlive_a_bulk_load(postgresql, table_of, row):

@@ -74,10 +74,18 @@ class LineReader:
     """
 
     def __init__(
-        self, table: TableSchema, only: Collection[tuple[str, ...]] | None = None
+        self,
+        table: TableSchema,
+        only: Collection[tuple[str, ...]] | None = None,
+        *,
+        cells: bool = False,
     ) -> None:
-        """Of a file with several tables, lines with just the columns *only*."""
+        """Of a file with several tables, lines with just the columns *only*.
+
+        With *cells*, rows have them where they cost little.
+        """
         self.table = table
+        self._cells = cells
         self._only = only
         self._narrowed: dict[tuple[str, ...], TableSchema] = {}
         self._same: dict[str, TableSchema] = {table.model_version: table}
@@ -98,8 +106,8 @@ class LineReader:
         if self._only is None:
             _check_utf8(line)
             shape = self._shape
-            if shape and (cells := shape.take(line)) is not None:
-                return self._usual(line, shape, cells, snapshot, now)
+            if shape and (taken := shape.take(line)) is not None:
+                return self._usual(line, shape, taken, snapshot, now)
         tokens = parse_line(line)
         if self._only is not None and tuple(tokens) not in self._only:
             return None
@@ -118,18 +126,19 @@ class LineReader:
         self,
         line: bytes,
         shape: Shape,
-        cells: msgspec.Struct,
+        taken: msgspec.Struct,
         snapshot: Version | None,
         now: int,
     ) -> tuple[TableSchema, Row, str]:
         company = ""
-        key = self._key([getattr(cells, field) for field in shape.key])
+        key = self._key([getattr(taken, field) for field in shape.key])
         if snapshot is None:
-            tokens = {n: getattr(cells, field) for n, field in shape.aside.items()}
+            tokens = {n: getattr(taken, field) for n, field in shape.aside.items()}
             snapshot = own_version(tokens, now)
         if (field := shape.aside.get("companyId")) is not None:
-            company = self._company_of(getattr(cells, field))
-        return shape.schema, Row(key, snapshot, line), company
+            company = self._company_of(getattr(taken, field))
+        cells = shape.cells(taken) if self._cells else b""
+        return shape.schema, Row(key, snapshot, line, cells), company
 
     def _key(self, tokens: list[msgspec.Raw | None]) -> Key:
         return tuple(map(_key_text, tokens, self.table.key))

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from .cells import joining
 from .schema import TableSchema
 
 #: What is read of a line besides the columns of its table.
@@ -38,10 +39,12 @@ class Shape:
         ]
         renamed = {field: name for name, field in fields.items()}
         made = msgspec.defstruct(
-            "Cells", defined, rename=renamed, gc=False, kw_only=True
+            "Taken", defined, rename=renamed, gc=False, kw_only=True
         )
         self._decode = msgspec.json.Decoder(made, dec_hook=_refuse).decode
         self.key = [fields[name] for name in schema.key]
+        #: Makes a row's cells of what ``take`` returns.
+        self.cells = joining(schema.types, [*listed])
         #: The fields of those of ASIDE that lines may have.
         self.aside = {name: fields[name] for name in ASIDE if name not in absent}
 

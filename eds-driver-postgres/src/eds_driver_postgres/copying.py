@@ -12,26 +12,19 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import itemgetter
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
-from msgspec.structs import astuple
 
+from eds_core.cells import BETWEEN, by_type, joining
 from eds_core.errors import RejectedError
 from eds_core.event import Row, Version
 from eds_core.schema import ColumnType
 from eds_core.sql.portable import key_text
 from eds_core.sql.tables import Target
 
-Tokens = Sequence[msgspec.Raw]
-
 _AT_ONCE = 256  # lines
 _NULL = msgspec.Raw(b"null")
-#: No token of JSON has this byte in it, nor a tab but for blanks between its parts.
-_BETWEEN = b"\x1e"
-_BOUND = msgspec.Raw(_BETWEEN)
 #: Stand for what is escaped, while quotes are taken off.
 _BACKSLASH, _QUOTE = b"\x1c", b"\x1d"
 _UNUSUAL = frozenset("\0\x1c\x1d")
@@ -59,15 +52,13 @@ class Copying:
     def __init__(self, target: Target) -> None:
         """Raise ValueError for a column whose type is of the user's own."""
         kinds = {name: _usual(target, name) for name in target.columns}
-        groups = [
-            ([name for name, kind in kinds.items() if kind in those], part)
-            for those, part in _PARTS
-        ]
-        self._groups = [names for names, _ in groups if names]
-        self._parts = [part for names, part in groups if names]
+        groups = by_type(kinds)
+        self._parts = [_PARTS[kind] for kind, _ in groups]
         #: The columns in the order in which their values stand in a line.
-        self.columns = [name for names in self._groups for name in names]
-        self._take: Callable[[Row], Tokens] = self._take_first
+        self.columns = [name for _, names in groups for name in names]
+        self._as_read = kinds == target.table.types  # so that rows' own cells will do
+        self._kinds = kinds
+        self._make: Callable[[Row], bytes] | None = None
         self._version = Version(0)
         self._written = b"0"
 
@@ -76,21 +67,21 @@ class Copying:
 
         Raises ValueError for a value that is not in its type's usual form.
         """
-        try:
-            tokens = self._take(row)
-        except (msgspec.MsgspecError, RejectedError, RecursionError) as error:
-            raise ValueError(str(error)) from error
-        _, *groups, _ = b"\t".join(tokens).split(_BETWEEN)
+        cells = (self._as_read and row.cells) or self._cells(row)
+        _, *groups, _ = cells.split(BETWEEN)
         parts = [part(group) for part, group in zip(self._parts, groups, strict=True)]
         if row.version is not self._version:  # mostly, all have the export's
             self._version, self._written = row.version, b"%d.%010d" % row.version
         parts.append(self._written)
         return b"\t".join(parts)
 
-    def _take_first(self, row: Row) -> Tokens:
-        """Learn from the first row how to take all of them apart."""
-        self._take = _taking(self._groups, row.tokens)
-        return self._take(row)
+    def _cells(self, row: Row) -> bytes:
+        try:
+            if self._make is None:
+                self._make = _making(self._kinds, row.tokens)
+            return self._make(row)
+        except (msgspec.MsgspecError, RejectedError, RecursionError) as error:
+            raise ValueError(str(error)) from error
 
     def blocks(
         self, rows: Iterable[Row], others: list[Row], *, with_key: bool
@@ -123,29 +114,20 @@ def _usual(target: Target, name: str) -> ColumnType:
     return kind
 
 
-def _taking(
-    groups: Sequence[Sequence[str]], like: Iterable[str]
-) -> Callable[[Row], Tokens]:
-    """Takes rows apart into tokens, with a bound before and behind each group.
+def _making(
+    columns: Mapping[str, ColumnType], like: Iterable[str]
+) -> Callable[[Row], bytes]:
+    """Makes cells of rows; what a row lacks is null.
 
-    What a row lacks is null. Those whose names are in the order of *like* take less
-    time: msgspec looks for each name behind the one before it.
+    Rows whose names are in the order of *like* take less time: msgspec looks for each
+    name behind the one before it.
     """
-    wanted = {name for names in groups for name in names}
-    names = [*dict.fromkeys((*(n for n in like if n in wanted), *sorted(wanted)))]
-    place = {name: index for index, name in enumerate(names)}
-    decode = _decoder(names).decode
-    bound = len(names)
-    order = [index for names in groups for index in (bound, *map(place.get, names))]
-    take = itemgetter(*order, bound)
-    return lambda row: take((*astuple(decode(row.after)), _BOUND))
-
-
-def _decoder(names: Sequence[str]) -> msgspec.json.Decoder[Any]:
+    names = [*dict.fromkeys((*(n for n in like if n in columns), *columns))]
     fields = {f"c{number}": name for number, name in enumerate(names)}
     defined = [(field, msgspec.Raw, _NULL) for field in fields]
     struct = msgspec.defstruct("Copied", defined, rename=fields, gc=False)
-    return msgspec.json.Decoder(struct)
+    decode, join = msgspec.json.Decoder(struct).decode, joining(columns, names)
+    return lambda row: join(decode(row.after))
 
 
 _Part = Callable[[bytes], bytes]  # of tokens, each between two tabs
@@ -238,15 +220,16 @@ def _hexadecimal(token: bytes) -> bytes:
         raise ValueError(str(error)) from error
 
 
-#: What makes values of which types; the values of one kind stand together.
-_PARTS: Sequence[tuple[set[ColumnType], _Part]] = (
-    ({ColumnType.TEXT}, _texts),
-    ({ColumnType.TIMESTAMP}, _moments(_shapes(b"Z", b"+00:00", b"-00:00"))),
+#: What makes values of each type.
+_PARTS: Mapping[ColumnType, _Part] = {
+    ColumnType.TEXT: _texts,
+    ColumnType.INTEGER: _numbers(b"0123456789-"),
+    ColumnType.NUMBER: _numbers(b"0123456789-+.eE"),
+    ColumnType.DECIMAL: _numbers(b"0123456789-+.eE"),
+    ColumnType.BOOLEAN: _booleans,
+    ColumnType.TIMESTAMP: _moments(_shapes(b"Z", b"+00:00", b"-00:00")),
     # A column without a zone would drop an offset that is not zero.
-    ({ColumnType.DATETIME}, _moments(_shapes(b"Z"))),
-    ({ColumnType.INTEGER}, _numbers(b"0123456789-")),
-    ({ColumnType.NUMBER, ColumnType.DECIMAL}, _numbers(b"0123456789-+.eE")),
-    ({ColumnType.BOOLEAN}, _booleans),
-    ({ColumnType.JSON}, _json),
-    ({ColumnType.BYTES}, _bytes),
-)
+    ColumnType.DATETIME: _moments(_shapes(b"Z")),
+    ColumnType.JSON: _json,
+    ColumnType.BYTES: _bytes,
+}

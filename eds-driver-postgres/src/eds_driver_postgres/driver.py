@@ -33,7 +33,9 @@ class PostgresDriver(SqlDriver):
 
     title = "PostgreSQL"
     example_url = "postgresql://user:password@host:5432/database"
-    capabilities: ClassVar[Capabilities] = Capabilities(max_rows=2_000, writers=4)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        max_rows=2_000, writers=4, cells=True
+    )
     shared_locks = True
     version_type = "numeric(30,10)"
     check_at_once = "SET CONSTRAINTS ALL IMMEDIATE"

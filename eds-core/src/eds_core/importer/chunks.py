@@ -85,14 +85,20 @@ class Chunk:
 class Chunker:
     """Makes an item's lines into chunks.
 
-    *companies* are those whose rows may be written; none: all.
+    *companies* are those whose rows may be written; none: all. *cells* says whether
+    rows shall have them.
     """
 
     def __init__(
-        self, item: Item, companies: Iterable[str], default_company: str
+        self,
+        item: Item,
+        companies: Iterable[str],
+        default_company: str,
+        *,
+        cells: bool = False,
     ) -> None:
         self._item = item
-        self._reader = LineReader(item.table, item.only)
+        self._reader = LineReader(item.table, item.only, cells=cells)
         self._companies = frozenset(companies)
         self._default = default_company
         self._good = self._bad = 0
