@@ -116,9 +116,16 @@ def usage(pid: int) -> Usage:
 
 
 def sessions_cpu(server: PostgresServer) -> float:
-    """CPU seconds of all sessions of *server* that are over, its helpers included."""
-    with psycopg.connect(server.admin_url) as connection:
+    """CPU seconds of all sessions of *server* so far, once they have ended."""
+    others = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
+    with psycopg.connect(server.admin_url, autocommit=True) as connection:
+        while connection.execute(others).fetchone() != (0,):
+            time.sleep(0.01)
         (home,) = connection.execute("SHOW data_directory").fetchone() or ("",)
+    time.sleep(0.1)  # they are gone from the list a moment before they are gone
     pid = Path(home, "postmaster.pid").read_text().split()[0]
     stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(stat[13]) + int(stat[14])) / TICKS  # of children that have ended
