@@ -80,12 +80,21 @@ class Row:
     *after* is never parsed unless somebody asks for ``tokens`` or ``values``.
     """
 
-    __slots__ = ("_tokens", "after", "key", "version")
+    __slots__ = ("_tokens", "after", "cells", "key", "version")
 
-    def __init__(self, key: Key, version: Version, after: bytes | msgspec.Raw) -> None:
+    def __init__(
+        self,
+        key: Key,
+        version: Version,
+        after: bytes | msgspec.Raw,
+        cells: bytes = b"",
+    ) -> None:
         self.key = key
         self.version = version
         self.after = after
+        #: *after* as ``eds_core.cells`` has it, by the types of the schema that the
+        #: row was read for; empty: nobody has made them.
+        self.cells = cells
         self._tokens: dict[str, msgspec.Raw] | None = None
 
     @property

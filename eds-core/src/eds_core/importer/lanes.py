@@ -97,13 +97,13 @@ class Lane:
     def _file(self, item: Item, file: ImportedFile, tally: FileTally) -> ImportedFile:
         if file.offset:
             log.info("%s goes on behind line %d", tally.name, file.line)
-        chunker = Chunker(item, self._companies, self._default)
-        most = self._writer.destination.capabilities.bulk_rows
+        can = self._writer.destination.capabilities
+        chunker = Chunker(item, self._companies, self._default, cells=can.cells)
         flight: _Flight | None = None
         with closing(item.source.open()) as stream:
             lines = read_lines(stream, item.source.name, file.offset, file.line)
             try:
-                for chunk in chunker.chunks(lines, most):
+                for chunk in chunker.chunks(lines, can.bulk_rows):
                     file, flight = self._landed(flight, file, tally, chunker), None
                     flight = self._start(chunk, file, chunker)
                     tally.share = item.source.share
