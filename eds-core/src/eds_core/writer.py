@@ -233,13 +233,19 @@ class Writer:
         if work.quarantine:
             reached("quarantine.before")
             ledger.quarantine(list(work.quarantine.values()))
+            reached("quarantine.after")
         if work.replayed:
+            reached("retry.before")
             ledger.drop_quarantined(work.replayed)
+            reached("retry.after")
         if work.parked:
             reached("park.before")
             ledger.park(work.parked)
+            reached("park.after")
         for table, company in work.unparked:
+            reached("unpark.before")
             ledger.unpark(table, company)
+            reached("unpark.after")
         if statuses := self.freshness.due(work):
             ledger.report(statuses)
 
