@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from faults.victims import Mariadb, Postgres
+
 HEADING = """\
 ---
 orphan: true
@@ -42,6 +44,16 @@ FAILED = pytest.StashKey[set]()
 def url(request):
     """The URL of an empty destination, of each kind in turn."""
     return request.getfixturevalue(f"{request.param}_url")
+
+
+@pytest.fixture(params=[Postgres, Mariadb], ids=["postgres", "mariadb"])
+def victim(request):
+    """A database of each kind in turn, on a server that may be ill-treated."""
+    kind = request.param
+    server = request.getfixturevalue(kind.fixture)
+    yield kind(server, server.new_database())
+    server.start()
+    server.drop_databases()
 
 
 def pytest_configure(config):
