@@ -40,10 +40,9 @@ def waited_for(directory, url, context, words, seconds=20):
     """While *context* lasts the server says *words*; afterwards it goes on."""
 
     async def scenario():
-        async with outliving(directory, url) as (sandbox, server):
-            async with inside(context):
-                await sandbox.publish(sandbox.shop.insert("order"))
-                await server.says(words, seconds)
+        async with outliving(directory, url) as (sandbox, server), inside(context):
+            await sandbox.publish(sandbox.shop.insert("order"))
+            await server.says(words, seconds)
 
     asyncio.run(scenario())
 
@@ -200,3 +199,13 @@ def test_a_password_that_is_changed_and_changed_back_is_waited_for(tmp_path, vic
 
     url = victim.login("first")
     waited_for(tmp_path, url, changed(), victim.says["password"])
+
+
+@pytest.mark.survives(
+    "All privileges are revoked",
+    "on every table, EDS's own included, and given back",
+    "it says so and waits until it may write again",
+)
+def test_privileges_that_are_revoked_and_given_back_are_waited_for(tmp_path, victim):
+    url = victim.login("first")
+    waited_for(tmp_path, url, victim.powerless(), victim.says["powerless"])

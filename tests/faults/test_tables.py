@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from acceptance.harness import eds, equal, serving, shop_is_at, until
-from acceptance.tables import execute, rows, value
+from acceptance.harness import eds, equal, serving, shop_is_at, starting, until
+from acceptance.tables import execute, rows, table_names, value
 from eds_core.sandbox import Sandbox, fold
+from faults.story import POISON
 
 TABLE = "brand"
 SO_MANY = 75  # events: more than could be bad rows by chance
@@ -93,8 +94,7 @@ def test_a_column_that_is_dropped_comes_back(tmp_path, url):
 RETYPED = {
     "sqlite": (
         f"ALTER TABLE {TABLE} RENAME TO kept",
-        f"CREATE TABLE {TABLE} (id TEXT NOT NULL PRIMARY KEY, name INTEGER, "
-        "_eds_version TEXT) STRICT",
+        f"CREATE TABLE {TABLE} (id TEXT PRIMARY KEY NOT NULL, name INTEGER) STRICT",
     ),
     "postgresql": (f"ALTER TABLE {TABLE} ALTER name TYPE date USING NULL",),
     "mariadb": (f"ALTER TABLE {TABLE} MODIFY name DATE",),
@@ -148,5 +148,51 @@ def test_a_privilege_that_is_revoked_parks_its_table_alone(tmp_path, victim):
             await asyncio.to_thread(victim.give_back, TABLE)
             await is_mended(url, sandbox, server)
             assert "quarantined" not in server.err, server.tail()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("name", ["quarantine", "parked", "status", "tombstone"])
+@pytest.mark.survives(
+    "A user drops one of EDS's own tables",
+    "DROP TABLE, while the shop works on",
+    "it is made again, empty; the position is kept, nothing stops",
+)
+def test_one_of_our_own_tables_that_is_dropped_is_made_again(tmp_path, url, name):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox, serving(sandbox, url) as server:
+            await sandbox.run_shop(events=60)
+            await shop_is_at(url, sandbox, server=server)
+            execute(url, f"DROP TABLE _eds_{name}")
+            await sandbox.run_shop(events=60)
+            await sandbox.publish_raw(POISON, b"no JSON")
+            await shop_is_at(url, sandbox, server=server)
+            kept = "SELECT count(*) FROM _eds_quarantine"
+            await until(lambda: has(url, "quarantine") and value(url, kept), 20)
+            await until(lambda: has(url, name), 20, server.tail)
+
+    asyncio.run(scenario())
+
+
+def has(url, name):
+    return f"_eds_{name}" in table_names(url)
+
+
+@pytest.mark.survives(
+    "A user drops the table of positions",
+    "DROP TABLE _eds_checkpoint, while the shop works on",
+    "it stops with words: where it stood cannot be known any more",
+)
+def test_a_position_that_is_dropped_stops_with_words(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            with starting(sandbox, url) as server:
+                await server.ready()
+                await sandbox.run_shop(events=60)
+                await shop_is_at(url, sandbox, server=server)
+                execute(url, "DROP TABLE _eds_checkpoint")
+                await sandbox.run_shop(events=60)
+                assert await server.ended(30) == 1, server.tail()
+                assert "checkpoint" in server.err.splitlines()[-1]
 
     asyncio.run(scenario())

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from abc import ABC, abstractmethod
 from contextlib import closing, contextmanager
+from typing import ClassVar
 
 import pytest
 
@@ -37,8 +38,8 @@ class Victim(ABC):
     done to it.
     """
 
-    fixture: str
-    says: dict[str, str]
+    fixture: ClassVar[str]
+    says: ClassVar[dict[str, str]]
 
     def __init__(self, server, url):
         self.server = server
@@ -71,6 +72,10 @@ class Victim(ABC):
         """Let that user write into *table* again."""
 
     @abstractmethod
+    def powerless(self):
+        """A context in which that user may do nothing with any table."""
+
+    @abstractmethod
     def read_only(self):
         """A context in which nobody can write."""
 
@@ -89,11 +94,12 @@ class Victim(ABC):
 
 class Postgres(Victim):
     fixture = "own_postgres"
-    says = {
+    says: ClassVar = {
         "read-only": "read-only transaction",
         "crowded": "too many connections",
         "password": "password authentication failed",
         "locked": "lock timeout",
+        "powerless": "permission denied for table _eds_",
         "full": "No space left on device",
     }
 
@@ -119,6 +125,13 @@ class Postgres(Victim):
     def give_back(self, table):
         statement = f'GRANT INSERT, UPDATE ON "{table}" TO {self.user}'
         execute(self.url_of_user("first"), statement)
+
+    @contextmanager
+    def powerless(self):
+        tables, own = "ALL ON ALL TABLES IN SCHEMA public", self.url_of_user("first")
+        execute(own, f"REVOKE {tables} FROM {self.user}")
+        yield
+        execute(own, f"GRANT {tables} TO {self.user}")
 
     @contextmanager
     def read_only(self):
@@ -160,11 +173,12 @@ class Postgres(Victim):
 
 class Mariadb(Victim):
     fixture = "own_mariadb"
-    says = {
+    says: ClassVar = {
         "read-only": "--read-only option",
         "crowded": "max_user_connections",
         "password": "Access denied",
         "locked": "Lock wait timeout exceeded",
+        "powerless": "command denied to user",
         "full": "is full",
     }
 
@@ -199,6 +213,16 @@ class Mariadb(Victim):
     def give_back(self, table):
         self.server.execute(f"GRANT ALL ON {self.name}.`{table}` TO {self.user}")
         self.end_sessions()
+
+    @contextmanager
+    def powerless(self):
+        self.server.execute(
+            f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {self.user}",
+            f"GRANT CREATE ON {self.name}.* TO {self.user}",  # so that it may log in
+        )
+        self.end_sessions()
+        yield
+        self.server.execute(f"GRANT ALL ON {self.name}.* TO {self.user}")
 
     @contextmanager
     def read_only(self):

@@ -102,9 +102,10 @@ class Writer:
                     careful.add(failed.table)
                 elif failed.table in looked_at:
                     work = self._park(work, failed)
-                else:  # a user may have changed the table: compare it again
+                else:  # a user may have changed the table, or EDS's own: look again
                     looked_at.add(failed.table)
                     self._prepared.pop(failed.table, None)
+                    self._destination.ledger.create()
 
     def _park(self, work: Work, failed: _TableFailedError) -> Work:
         told = "table %s is parked, the others go on: %s. To mend it: %s"
