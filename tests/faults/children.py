@@ -63,31 +63,14 @@ class Crash:
         return die
 
 
-class Trace:
-    """Write down in *path* each failpoint that is passed, once."""
-
-    def __init__(self, path):
-        self._path = path
-
-    def hook(self):
-        seen, file = set(), os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-
-        def note(name, _arguments):
-            if name.startswith("eds.") and name not in seen:
-                seen.add(name)
-                os.write(file, f"{name.removeprefix('eds.')}\n".encode())
-
-        return note
-
-
 class Child:
     """``eds`` with the arguments *command*, run; what it says goes to *said*."""
 
-    def __init__(self, command, said, watch=None):
+    def __init__(self, command, said, crash=None):
         words = [*map(str, command)]
         self._said = Path(said)
         self._process = fork_server().Process(
-            target=_run, args=(words, str(said), watch)
+            target=_run, args=(words, str(said), crash)
         )
         self._process.start()
 
@@ -116,23 +99,23 @@ class Child:
 
 
 @contextmanager
-def child(command, said, watch=None):
+def child(command, said, crash=None):
     """A child that is gone at the end, whatever happens."""
-    running = Child(command, said, watch)
+    running = Child(command, said, crash)
     try:
         yield running
     finally:
         running.kill()
 
 
-def _run(command, said, watch):
+def _run(command, said, crash):
     with Path(said).open("ab") as file:
         for descriptor in (1, 2):
             os.dup2(file.fileno(), descriptor)
     if command[0] == "import":
         _write_small_chunks(command[-1])
-    if watch is not None:
-        sys.addaudithook(watch.hook())
+    if crash is not None:
+        sys.addaudithook(crash.hook())
     from eds_core.cli.main import main
 
     main(command, prog_name="eds")
