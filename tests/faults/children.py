@@ -14,9 +14,15 @@ from pathlib import Path
 CRASHED = 86
 PRELOADED = (
     "pytest",  # the parent's own program, which a child imports else
+    "_strptime",
+    "encodings.idna",
+    "rich.console",
+    "rich.table",
+    "eds_core.catalogue",
     "eds_core.cli.import_",
     "eds_core.cli.server",
     "eds_core.importer.run",
+    "eds_core.importing",
     "eds_core.plugins",
     "eds_core.server",
     "eds_core.sqlite",

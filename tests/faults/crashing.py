@@ -96,14 +96,17 @@ class Series:
 
     async def equal(self):
         """Wait until the destination is equal; False when the server has ended."""
-        deadline = asyncio.get_running_loop().time() + PATIENCE
+        clock, pause = asyncio.get_running_loop().time, 0.02
+        deadline = clock() + PATIENCE
         while self._server.code is None:
             found = ["not all has been looked at"]
-            if self.story.moved() and not (found := self.story.wrong()):
-                return True
-            if asyncio.get_running_loop().time() > deadline:
+            if self.story.moved():
+                if not (found := self.story.wrong()):
+                    return True
+                pause = min(0.5, 2 * pause)  # to compare costs more than to wait
+            if clock() > deadline:
                 raise AssertionError(f"{self}: {found[:8]}\n{self._server.tail()}")
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
         return False
 
     async def refused(self):

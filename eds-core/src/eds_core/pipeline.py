@@ -79,7 +79,7 @@ class Pipeline:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eds-writer")
         self._writer = Writer(destination)
         self._intake = Intake(options.watch)
-        self._registry = Registry(NatsSchemas(feed), self._intake.arrived.set)
+        self._registry = Registry(NatsSchemas(feed), self._schema_came)
         self._repeats = Repeats(feed, self._intake, self._registry.get)
         claims = Claims(feed, destination, options.identity, self._call)
         self._companies = Companies(feed, self._intake, claims, self._repeats)
@@ -90,6 +90,7 @@ class Pipeline:
         self._idle_move_every = _IDLE_MOVE_EVERY * max(1.0, destination.freshness)
         self._next_chores = 0.0
         self._retried = 0  # the sequence that retries have come to
+        self._retrying = False  # some may wait for a schema
         self._next_idle_move = time.monotonic() + self._idle_move_every
 
     def stop(self) -> None:
@@ -274,6 +275,7 @@ class Pipeline:
             for parked in await self._call(ledger.parked):
                 await self._repeats.resume(parked, self._positions)
             retries = await self._call(self._retries)
+            self._retrying = bool(retries)
             work = self._repeats.replay(retries, self._positions)
             await self._call(self._writer.report)
         except _OUTAGES as error:
@@ -296,6 +298,12 @@ class Pipeline:
         if self._retried:
             self._next_chores = 0  # there may be more
         return found
+
+    def _schema_came(self) -> None:
+        """What has waited for it need not wait any longer."""
+        if self._retrying:
+            self._next_chores = 0
+        self._intake.arrived.set()
 
     async def _pause(self, seconds: float) -> None:
         try:
