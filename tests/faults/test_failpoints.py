@@ -23,6 +23,7 @@ def test_every_failpoint_is_known_and_every_known_one_is_there():
 
 
 class Crashes:
+    @pytest.mark.timeout(60 + 30 * KILLS)
     @pytest.mark.parametrize("point", OF_A_SERVER)
     @pytest.mark.survives(
         "The server dies at any of its failpoints",

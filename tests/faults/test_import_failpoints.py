@@ -121,6 +121,7 @@ class Rounds:
 
 
 class Crashes:
+    @pytest.mark.timeout(60 + 30 * KILLS)
     @pytest.mark.parametrize("point", OF_AN_IMPORT)
     @pytest.mark.survives(
         "An import dies at any of its failpoints",
