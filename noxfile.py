@@ -70,11 +70,8 @@ def faults(session: nox.Session) -> None:
     """Break what can be broken; write down in the docs what EDS survives."""
     sync(session, "--group", "tests")
     page = str(ROOT / "docs" / "survives.md")
-    variables = {
-        SURVIVES: page,
-        "EDS_TEST_KILLS": os.environ.get("EDS_TEST_KILLS", "20"),
-    }
-    session.run("pytest", "tests/faults", *session.posargs, env=variables)
+    chosen = session.posargs or SIDE_BY_SIDE
+    session.run("pytest", "tests/faults", *chosen, env={SURVIVES: page})
 
 
 @nox.session

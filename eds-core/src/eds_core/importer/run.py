@@ -21,6 +21,7 @@ from eds_core.credentials import read_credentials
 from eds_core.destination import Destination, find_driver
 from eds_core.dryrun import DryRun
 from eds_core.errors import ConfigError, TakenOver
+from eds_core.failpoints import reached
 from eds_core.registry import NatsSchemas
 from eds_core.stream import Feed, Settings
 
@@ -80,6 +81,7 @@ class Import:
             holding = Holding(self._options, self._credentials, self._first, self._halt)
             async with self._feed() as feed:
                 plan = await self._plan(feed)
+                reached("import.plan")
                 await holding.establish(feed, plan)
             with _rare_collections():
                 await self._until_done(plan, holding, writers, outcome)
