@@ -21,6 +21,10 @@ class NoAnswer(TransientError):  # noqa: N818 - a state of affairs, named as suc
     """Nobody answered a request in time."""
 
 
+class Disconnected(NoAnswer):
+    """The connection was lost: that says nothing of who was asked."""
+
+
 class ApiError(TransientError):
     """JetStream answered a request with an error."""
 
@@ -36,6 +40,8 @@ def transient(what: str, advice: str = "") -> Iterator[None]:
     """No exception of nats-py leaves this block: NoAnswer says that *what* failed."""
     try:
         yield
+    except nats.errors.ConnectionClosedError as error:
+        raise Disconnected(f"{what}: {words(error)}", advice=advice) from error
     except (nats.errors.Error, TimeoutError, OSError) as error:
         raise NoAnswer(f"{what}: {words(error)}", advice=advice) from error
 

@@ -6,10 +6,10 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import nats.errors
 from nats.aio.client import Client, RawCredentials
@@ -30,9 +30,12 @@ _API = "$JS.API."
 _REFUSED = ("authorization", "authentication", "nkey", "jwt", "expired", "revoked")
 _CLOSE_WITHIN = 2.0  # seconds
 _LOOK_EVERY = 0.5  # seconds between looks at whether the connection still is
+_FOR_EVER = 86_400.0
+_PING_EVERY = 5  # seconds; silent for three times as long, it is lost
 _SHOWN = 400  # characters of a payload in a trace
 
 MessageHandler = Callable[[Msg], Awaitable[None]]
+Parse = Callable[[bytes], Coroutine[Any, Any, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ class Connection:
     async def _connect(self, credentials: RawCredentials) -> None:
         self._began = True
         self._client._connect_command = self._guarded(self._client._connect_command)  # type: ignore[method-assign]  # noqa: SLF001 - nats-py sends the login in plain text when the server does not ask for TLS, and offers no switch
+        self._client._ps.parse = self._noting(self._client._ps.parse)  # type: ignore[method-assign, assignment]  # noqa: SLF001 - nats-py counts nothing but a PONG as a sign of life, and that comes behind all the bytes of a slow line
         await self._client.connect(
             servers=list(self.settings.servers),
             name=self.settings.name,
@@ -129,7 +133,7 @@ class Connection:
             max_reconnect_attempts=1,
             reconnect_time_wait=0,
             connect_timeout=5,
-            ping_interval=10,
+            ping_interval=_PING_EVERY,
             max_outstanding_pings=2,
             error_cb=self._on_error,
             closed_cb=self._on_closed,
@@ -148,6 +152,15 @@ class Connection:
             return login()
 
         return guarded
+
+    def _noting(self, parse: Parse) -> Parse:
+        """Whatever the server says, it is alive."""
+
+        async def noting(data: bytes) -> None:
+            self._client._pings_outstanding = 0  # noqa: SLF001 - see `_connect`
+            await parse(data)
+
+        return noting
 
     def _where(self) -> str:
         """The server's address, without a user or password."""
@@ -250,7 +263,8 @@ class Connection:
     ) -> bytes:
         """Ask *subject*; NoAnswer, with *advice*, when nobody answers in time.
 
-        NotPermitted as soon as NATS says that the credentials do not permit it.
+        Disconnected when the connection is lost meanwhile. NotPermitted as soon as
+        NATS says that the credentials do not permit it.
         """
         self.trace("tx", subject, payload)
         with transient(f"no answer to {subject}", advice):
@@ -259,22 +273,43 @@ class Connection:
         return answer.data
 
     async def _ask(self, subject: str, payload: bytes, seconds: float) -> Msg:
-        """Ask, and wait no longer than there is a connection and a permission."""
+        """Ask, and wait no longer than there is a connection and a permission.
+
+        On a slow line the answer comes behind much else. So the time begins to run
+        when the server has answered a PING that was sent behind the question.
+        """
         asking = asyncio.ensure_future(
-            self._client.request(subject, payload, timeout=seconds)
+            self._client.request(subject, payload, timeout=_FOR_EVER)
         )
         lost = asyncio.ensure_future(self.lost.wait())
+        pong = asyncio.ensure_future(self.round_trip())
         try:
             with self._denials.of(subject) as denied:
                 every = (asking, lost, denied)
-                await asyncio.wait(every, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((*every, pong), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(
+                    every, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+                )
                 if denied.done():
                     denied.result()
-            if not asking.done():
+            if asking.done():
+                return asking.result()
+            if lost.done():
                 raise nats.errors.ConnectionClosedError
-            return asking.result()
+            raise nats.errors.TimeoutError
         finally:
-            asking.cancel()
+            for waiting in (asking, lost, pong):
+                waiting.cancel()
+
+    async def round_trip(self) -> None:
+        """Wait until all that the server has sent by now is here, or it is lost."""
+        pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        lost = asyncio.ensure_future(self.lost.wait())
+        try:
+            if self._client.is_connected:
+                await self._client._send_ping(pong)  # noqa: SLF001 - nats-py breaks when `flush` is cancelled
+                await asyncio.wait((pong, lost), return_when=asyncio.FIRST_COMPLETED)
+        finally:
             lost.cancel()
 
     async def api(self, subject: str, body: object) -> dict[str, object]:

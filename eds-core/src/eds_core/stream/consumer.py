@@ -153,14 +153,18 @@ class Consumer:
             while not self.lost.is_set():
                 await self._pull()
                 await self._account.wait(HEARTBEAT / 2)
-                self._check_silence()
+                await self._check_silence()
         except Exception as error:  # noqa: BLE001 - whatever it was, a new incarnation answers it
             self._lose(f"cannot pull: {error}")
 
-    def _check_silence(self) -> None:
-        silence = time.monotonic() - self._heard
-        if self._account.waiting and silence > _SILENCE:
-            self._lose(f"no heartbeat for {silence:.0f} s")
+    async def _check_silence(self) -> None:
+        """A slow line may have had no room for a heartbeat; what is sent is awaited."""
+        heard = self._heard
+        if self._account.waiting and time.monotonic() - heard > _SILENCE:
+            await self._connection.round_trip()
+            if self._heard == heard:
+                silence = time.monotonic() - heard
+                self._lose(f"no heartbeat for {silence:.0f} s")
 
     async def _pull(self) -> None:
         while (grant := self._account.grant(self.pending)) is not None:
