@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import nats.errors
 
-from eds_core.errors import TransientError
+from eds_core.errors import FatalError, TransientError
 
 #: What to do when JetStream does not answer at all.
 CHECK = "check --server, and that the credentials file is the newest you were given"
@@ -48,3 +48,14 @@ def transient(what: str, advice: str = "") -> Iterator[None]:
 
 def words(error: Exception) -> str:
     return str(error).removeprefix("nats: ") or type(error).__name__
+
+
+def made_anew(company: str, told: str) -> FatalError:
+    """The position of *company* means nothing in this stream, as *told*."""
+    forget = f"DELETE FROM _eds_checkpoint WHERE company = '{company}'"  # noqa: S608 - a text for people
+    return FatalError(
+        f"{told}: the stream was made anew, or has lost messages, or the credentials "
+        "are of another account",
+        advice=f"let the company begin anew ({forget}), then import the data again; "
+        "see `first position` in the guide",
+    )

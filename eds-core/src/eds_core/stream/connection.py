@@ -6,27 +6,28 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import nats.errors
-from nats.aio.client import Client, RawCredentials
+from nats.aio.client import RawCredentials
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from eds_core.credentials import Credentials, parse_credentials, read_credentials
 from eds_core.errors import ConfigError, FatalError
 
-from .address import check_scheme, needs_tls, shown
+from .address import check_scheme, shown
 from .answers import CHECK, ApiError, transient, words
+from .client import CarefulClient
 from .denials import Denials
 
 log = logging.getLogger("eds.nats")
 
 STREAM = "dbchange"
-_API = "$JS.API."
+API = "$JS.API."
 _REFUSED = ("authorization", "authentication", "nkey", "jwt", "expired", "revoked")
 _CLOSE_WITHIN = 2.0  # seconds
 _LOOK_EVERY = 0.5  # seconds between looks at whether the connection still is
@@ -35,7 +36,6 @@ _PING_EVERY = 5  # seconds; silent for three times as long, it is lost
 _SHOWN = 400  # characters of a payload in a trace
 
 MessageHandler = Callable[[Msg], Awaitable[None]]
-Parse = Callable[[bytes], Coroutine[Any, Any, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Connection:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.lost = asyncio.Event()
-        self._client = Client()
+        self._client = CarefulClient()
         self._reason: Exception | None = None
         self._began = False
         self._denials = Denials()
@@ -123,8 +123,6 @@ class Connection:
 
     async def _connect(self, credentials: RawCredentials) -> None:
         self._began = True
-        self._client._connect_command = self._guarded(self._client._connect_command)  # type: ignore[method-assign]  # noqa: SLF001 - nats-py sends the login in plain text when the server does not ask for TLS, and offers no switch
-        self._client._ps.parse = self._noting(self._client._ps.parse)  # type: ignore[method-assign, assignment]  # noqa: SLF001 - nats-py counts nothing but a PONG as a sign of life, and that comes behind all the bytes of a slow line
         await self._client.connect(
             servers=list(self.settings.servers),
             name=self.settings.name,
@@ -138,34 +136,7 @@ class Connection:
             error_cb=self._on_error,
             closed_cb=self._on_closed,
         )
-        log.debug("connected to %s", self._where())
-
-    def _guarded(self, login: Callable[[], bytes]) -> Callable[[], bytes]:
-        """Demand TLS of every host that is not this one."""
-
-        def guarded() -> bytes:
-            server = self._client._current_server  # noqa: SLF001 - `connected_url` is not set yet
-            info = self._client._server_info  # noqa: SLF001 - how the server greeted us
-            remote = server is None or needs_tls(server.uri.geturl())
-            if remote and not info.get("tls_required"):
-                raise nats.errors.Error(f"{self._where()} offers no TLS")
-            return login()
-
-        return guarded
-
-    def _noting(self, parse: Parse) -> Parse:
-        """Whatever the server says, it is alive."""
-
-        async def noting(data: bytes) -> None:
-            self._client._pings_outstanding = 0  # noqa: SLF001 - see `_connect`
-            await parse(data)
-
-        return noting
-
-    def _where(self) -> str:
-        """The server's address, without a user or password."""
-        server = self._client._current_server  # noqa: SLF001 - `connected_url` may be unset, and tells the password
-        return server.uri.netloc.rpartition("@")[2] if server else "NATS"
+        log.debug("connected to %s", self._client.where)
 
     async def _watch(self) -> None:
         """Notice a loss that nats-py does not tell.
@@ -224,16 +195,8 @@ class Connection:
                 await self._client.close()
         except (nats.errors.Error, OSError, TimeoutError) as error:
             log.debug("the connection to NATS was not closed in order: %s", error)
-        self._abandon()
+        self._client.abandon()
         self.lost.set()
-
-    def _abandon(self) -> None:
-        """Let go of what nats-py keeps when its clean-up ends early."""
-        client = self._client
-        for subscription in [*client._subs.values()]:  # noqa: SLF001 - see above
-            subscription._stop_processing()  # noqa: SLF001 - see above
-        if client._transport is not None:  # noqa: SLF001 - see above
-            client._transport.close()  # type: ignore[no-untyped-call]  # noqa: SLF001 - see above
 
     def new_inbox(self) -> str:
         return self._client.new_inbox()
@@ -272,14 +235,21 @@ class Connection:
         self.trace("rx", subject, answer.data)
         return answer.data
 
-    async def _ask(self, subject: str, payload: bytes, seconds: float) -> Msg:
+    async def pull(self, subject: str, body: bytes) -> Msg:
+        """As ``request``, but what comes keeps its own subject, as messages do."""
+        with transient(f"no answer to {subject}"):
+            return await self._ask(subject, body, self.settings.timeout, old_style=True)
+
+    async def _ask(
+        self, subject: str, payload: bytes, seconds: float, *, old_style: bool = False
+    ) -> Msg:
         """Ask, and wait no longer than there is a connection and a permission.
 
         On a slow line the answer comes behind much else. So the time begins to run
         when the server has answered a PING that was sent behind the question.
         """
         asking = asyncio.ensure_future(
-            self._client.request(subject, payload, timeout=_FOR_EVER)
+            self._client.request(subject, payload, _FOR_EVER, old_style)
         )
         lost = asyncio.ensure_future(self.lost.wait())
         pong = asyncio.ensure_future(self.round_trip())
@@ -303,19 +273,17 @@ class Connection:
 
     async def round_trip(self) -> None:
         """Wait until all that the server has sent by now is here, or it is lost."""
-        pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         lost = asyncio.ensure_future(self.lost.wait())
         try:
             if self._client.is_connected:
-                await self._client._send_ping(pong)  # noqa: SLF001 - nats-py breaks when `flush` is cancelled
+                pong = await self._client.ping()
                 await asyncio.wait((pong, lost), return_when=asyncio.FIRST_COMPLETED)
         finally:
             lost.cancel()
 
     async def api(self, subject: str, body: object) -> dict[str, object]:
         """Call the JetStream API; ApiError when it answers with an error."""
-        question = json.dumps(body).encode()
-        data = await self.request(_API + subject, question, advice=CHECK)
+        data = await self.request(API + subject, json.dumps(body).encode(), None, CHECK)
         reply = cast(dict[str, object], json.loads(data))
         if isinstance(error := reply.get("error"), dict):
             raise ApiError(
