@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shutil
 
 import pytest
 
@@ -134,6 +135,44 @@ def test_a_stream_made_anew_that_has_grown_is_noticed(tmp_path, sqlite_url, even
     assert f"up to {before}" in server.err
     assert f"DELETE FROM _eds_checkpoint WHERE company = {THIS}" in server.err
     assert "Traceback" not in server.err
+
+
+@pytest.mark.survives(
+    "NATS loses the end of its stream, and gives its numbers to other messages",
+    "its store put back to what it was 40 messages ago, and 80 new ones",
+    "it stops with words: its last message is not there",
+)
+def test_a_stream_that_has_lost_its_end_is_noticed(tmp_path, sqlite_url):
+    """As a power cut does to a server that had not yet synced its files."""
+    copy = tmp_path / "copy"
+
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            store = sandbox.server.directory / "store"
+            async with serving(sandbox, sqlite_url) as server:
+                await sandbox.run_shop(events=40)
+                await shop_is_at(sqlite_url, sandbox, server=server)
+            await asyncio.to_thread(sandbox.server.stop)
+            shutil.copytree(store, copy)
+            await asyncio.to_thread(sandbox.server.start)
+            async with serving(sandbox, sqlite_url) as server:
+                await sandbox.run_shop(events=40)
+                await shop_is_at(sqlite_url, sandbox, server=server)
+            await asyncio.to_thread(sandbox.server.kill)
+            shutil.rmtree(store)
+            shutil.copytree(copy, store)
+            await asyncio.to_thread(sandbox.server.start)
+            await sandbox.run_shop(events=80)
+            with starting(sandbox, sqlite_url) as server:
+                await server.ended(40)
+            return server
+
+    server = asyncio.run(scenario())
+
+    assert server.code == 1
+    assert "is not there in the stream" in server.err
+    assert "has lost messages" in server.err
+    assert value(sqlite_url, SEQ) == 80
 
 
 @pytest.mark.survives(
