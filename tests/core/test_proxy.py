@@ -100,6 +100,14 @@ def test_a_request_may_be_cut_off_before_it_arrives(between, client, echo):
     assert echo.heard == [b"first"]
 
 
+def test_what_is_cut_off_may_be_reset(between, client, echo):
+    between.harm, between.resets = Harm.CUT_ANSWER, True
+
+    with pytest.raises(ConnectionResetError):
+        asked(client, b"only")
+    assert echo.heard == [b"only"]
+
+
 def test_an_answer_may_be_cut_off_after_the_request_arrived(between, client, echo):
     between.harm = Harm.CUT_ANSWER
 

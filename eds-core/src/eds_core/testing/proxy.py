@@ -67,6 +67,8 @@ class Proxy:
         self.delay = 0.0
         #: Bytes per second in each direction of each connection; 0: no limit.
         self.rate = 0
+        #: What is cut by a harm is reset: no farewell.
+        self.resets = False
         #: New connections are taken, and closed at once.
         self.refuses = False
         self._triggers: list[tuple[Harm, list[bytes]]] = []
@@ -116,7 +118,8 @@ class Proxy:
         with self._lock:
             for link in self._links:
                 link.harm = Harm.NONE
-        self.harm, self.delay, self.rate, self.refuses = Harm.NONE, 0.0, 0, False
+        self.harm, self.delay, self.rate = Harm.NONE, 0.0, 0
+        self.refuses = self.resets = False
 
     def close(self) -> None:
         with suppress(OSError):
@@ -166,6 +169,7 @@ class Proxy:
                 while self._harm(link) in _HOLDS[to_server]:
                     time.sleep(_LOOK)
                 if self._harm(link) is _CUTS[to_server]:
+                    link.close(reset=self.resets)
                     break
                 if self._harm(link) not in _SWALLOWS[to_server]:
                     target.sendall(data)
