@@ -7,7 +7,7 @@ from nats.aio.msg import Msg
 from eds_core.errors import TransientError
 
 from .answers import ApiError
-from .connection import API, STREAM, Connection
+from .connection import STREAM, Connection
 
 NOT_FOUND = 10014
 ACK = "$JS.ACK."  # a message has such a reply subject, anything else has none
@@ -56,8 +56,9 @@ async def create_consumer(
 
 async def next_message(connection: Connection, name: str) -> Msg | None:
     """What the consumer has to deliver next; None when there is nothing now."""
-    subject = f"{API}CONSUMER.MSG.NEXT.{STREAM}.{name}"
-    answer = await connection.pull(subject, b'{"batch": 1, "no_wait": true}')
+    answer = await connection.pull(
+        f"CONSUMER.MSG.NEXT.{STREAM}.{name}", b'{"batch": 1, "no_wait": true}'
+    )
     if answer.reply.startswith(ACK):
         return answer
     if (status := (answer.headers or {}).get("Status")) != _NOTHING_THERE:

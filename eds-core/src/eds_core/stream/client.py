@@ -64,5 +64,8 @@ class CarefulClient(Client):
         """Let go of what nats-py keeps when its clean-up ends early."""
         for subscription in [*self._subs.values()]:
             subscription._stop_processing()  # noqa: SLF001 - see above
+        for task in (self._reading_task, self._flusher_task, self._ping_interval_task):
+            if task is not None:
+                task.cancel()
         if self._transport is not None:
             self._transport.close()  # type: ignore[no-untyped-call]

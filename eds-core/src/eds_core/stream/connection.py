@@ -6,10 +6,10 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import nats.errors
 from nats.aio.client import RawCredentials
@@ -27,11 +27,12 @@ from .denials import Denials
 log = logging.getLogger("eds.nats")
 
 STREAM = "dbchange"
-API = "$JS.API."
+_API = "$JS.API."
 _REFUSED = ("authorization", "authentication", "nkey", "jwt", "expired", "revoked")
 _CLOSE_WITHIN = 2.0  # seconds
 _LOOK_EVERY = 0.5  # seconds between looks at whether the connection still is
 _FOR_EVER = 86_400.0
+_FIRST = asyncio.FIRST_COMPLETED
 _PING_EVERY = 5  # seconds; silent for three times as long, it is lost
 _SHOWN = 400  # characters of a payload in a trace
 
@@ -195,8 +196,9 @@ class Connection:
                 await self._client.close()
         except (nats.errors.Error, OSError, TimeoutError) as error:
             log.debug("the connection to NATS was not closed in order: %s", error)
-        self._client.abandon()
-        self.lost.set()
+        finally:  # also when this is cancelled
+            self._client.abandon()
+            self.lost.set()
 
     def new_inbox(self) -> str:
         return self._client.new_inbox()
@@ -218,48 +220,44 @@ class Connection:
             await self._client.publish(subject, payload, reply=reply)
 
     async def request(
-        self,
-        subject: str,
-        payload: bytes,
-        seconds: float | None = None,
-        advice: str = "",
+        self, subject: str, body: bytes, seconds: float | None = None, advice: str = ""
     ) -> bytes:
         """Ask *subject*; NoAnswer, with *advice*, when nobody answers in time.
 
         Disconnected when the connection is lost meanwhile. NotPermitted as soon as
         NATS says that the credentials do not permit it.
         """
-        self.trace("tx", subject, payload)
+        self.trace("tx", subject, body)
         with transient(f"no answer to {subject}", advice):
-            answer = await self._ask(subject, payload, seconds or self.settings.timeout)
+            asked = self._client.request(subject, body, _FOR_EVER)
+            answer = await self._ask(asked, subject, seconds)
         self.trace("rx", subject, answer.data)
         return answer.data
 
     async def pull(self, subject: str, body: bytes) -> Msg:
-        """As ``request``, but what comes keeps its own subject, as messages do."""
+        """As ``api``, but what comes keeps its own subject, as messages do."""
+        subject = _API + subject
         with transient(f"no answer to {subject}"):
-            return await self._ask(subject, body, self.settings.timeout, old_style=True)
+            asked = self._client.request(subject, body, _FOR_EVER, old_style=True)
+            return await self._ask(asked, subject, None)
 
     async def _ask(
-        self, subject: str, payload: bytes, seconds: float, *, old_style: bool = False
+        self, asked: Coroutine[Any, Any, Msg], subject: str, seconds: float | None
     ) -> Msg:
         """Ask, and wait no longer than there is a connection and a permission.
 
-        On a slow line the answer comes behind much else. So the time begins to run
-        when the server has answered a PING that was sent behind the question.
+        The time runs from the answer to a PING sent behind the question: on a slow
+        line much else comes first.
         """
-        asking = asyncio.ensure_future(
-            self._client.request(subject, payload, _FOR_EVER, old_style)
-        )
+        asking = asyncio.ensure_future(asked)
         lost = asyncio.ensure_future(self.lost.wait())
         pong = asyncio.ensure_future(self.round_trip())
+        seconds = seconds or self.settings.timeout
         try:
             with self._denials.of(subject) as denied:
                 every = (asking, lost, denied)
-                await asyncio.wait((*every, pong), return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.wait(
-                    every, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-                )
+                await asyncio.wait((*every, pong), return_when=_FIRST)
+                await asyncio.wait(every, timeout=seconds, return_when=_FIRST)
                 if denied.done():
                     denied.result()
             if asking.done():
@@ -277,13 +275,14 @@ class Connection:
         try:
             if self._client.is_connected:
                 pong = await self._client.ping()
-                await asyncio.wait((pong, lost), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((pong, lost), return_when=_FIRST)
         finally:
             lost.cancel()
 
     async def api(self, subject: str, body: object) -> dict[str, object]:
         """Call the JetStream API; ApiError when it answers with an error."""
-        data = await self.request(API + subject, json.dumps(body).encode(), None, CHECK)
+        question = json.dumps(body).encode()
+        data = await self.request(_API + subject, question, advice=CHECK)
         reply = cast(dict[str, object], json.loads(data))
         if isinstance(error := reply.get("error"), dict):
             raise ApiError(
