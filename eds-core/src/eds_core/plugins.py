@@ -60,7 +60,7 @@ class Background:
     """Does what an observer has to do in a thread of its own, one after the other.
 
     At most *most* calls wait; more are dropped. *call* limits its own time. Its first
-    failure in a row is logged, and the first call that is dropped: never each.
+    failure in a row is logged, and the first drop until nothing waits: never each.
     """
 
     def __init__(
@@ -81,7 +81,6 @@ class Background:
                 log.warning("%s is too slow: what does not fit is dropped", self._name)
             self._drops = True
             return False
-        self._drops = False
         return True
 
     def _work(self) -> None:
@@ -94,6 +93,8 @@ class Background:
                 if not self._fails:
                     log.warning("%s fails: %s", self._name, _kind(error))
                 self._fails = True
+            if self._waiting.empty():
+                self._drops = False
 
 
 def _kind(error: Exception) -> str:

@@ -11,3 +11,4 @@ class _Preparer(DuckDBIdentifierPreparer):
 
 class DuckdbDialect(Dialect):
     preparer = _Preparer
+    supports_statement_cache = True  # else SQLAlchemy warns, and compiles each time

@@ -41,10 +41,10 @@ _TO_TEXT: Mapping[ColumnType, str] = {
 }
 #: SQLSTATEs by what DuckDB says, else by its exception.
 _WORDS: Mapping[str, str] = {
+    "failed to commit": "40001",  # at that moment it can only be another transaction
     "primary key constraint": "40001",  # another transaction has inserted it
     "unique constraint": "23505",
     "not null constraint": "23502",
-    "could not set lock": "55006",
     "conflict": "40001",
     "does not exist": "42P01",
 }
