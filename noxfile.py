@@ -63,6 +63,15 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def contrib(session: nox.Session) -> None:
+    """Check and test the contributed drivers and the example plugins, on their lock."""
+    sync(session, "--group", "dev", project="contrib")
+    session.chdir(ROOT / "contrib")
+    session.run("mypy", "--strict")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Break the drivers on purpose, in copies: the kit has to notice each time."""
     sync(session, "--group", "tests")
@@ -142,10 +151,11 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "bench", *session.posargs)
 
 
-def sync(session: nox.Session, *groups: str) -> None:
-    """Make the session's environment what the lock file says."""
-    place = session.virtualenv.location
+def sync(session: nox.Session, *groups: str, project: str = ".") -> None:
+    """Make the session's environment what the lock file of *project* says."""
+    place = str(Path(session.virtualenv.location).resolve())
     command = ["uv", "sync", "-q", "--locked", "--no-default-groups", *groups]
+    command.append(f"--project={ROOT / project}")
     environment = {"UV_PROJECT_ENVIRONMENT": place}
     session.run_install(*command, f"--python={place}", env=environment)
 

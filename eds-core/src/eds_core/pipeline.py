@@ -242,6 +242,8 @@ class Pipeline:
             self._repeats.finish(name)
         for entry in work.quarantine.values():
             log.warning("quarantined %s (%s): %s", entry.id, entry.table, entry.reason)
+        if work.quarantine:
+            self._destination.quarantined([*work.quarantine.values()])
         self._report(written, size)
 
     def _report(self, written: Written, size: int) -> None:
