@@ -52,16 +52,16 @@ def test_messages_of_an_old_incarnation_are_dropped(tmp_path):
 
 def lose(monkeypatch, number):
     """Let the message with this consumer sequence get lost on its way, once."""
-    lost, take = [], Consumer._on_message
+    lost, take = [], Consumer._on_delivery
 
-    async def on_message(self, message):
+    def on_delivery(self, message):
         tokens = message.reply.split(".")
         if not lost and len(tokens) > 6 and tokens[6] == str(number):
             lost.append(message)
             return
-        await take(self, message)
+        take(self, message)
 
-    monkeypatch.setattr(Consumer, "_on_message", on_message)
+    monkeypatch.setattr(Consumer, "_on_delivery", on_delivery)
     return lost
 
 
@@ -97,13 +97,13 @@ def test_a_consumer_that_falls_silent_is_made_anew(tmp_path, monkeypatch, quick)
             assert feed._followers[subject].consumer is not consumer
             return consumer.reason
 
-    take = Consumer._on_message
+    take = Consumer._on_delivery
 
-    async def on_message(self, message):
+    def on_delivery(self, message):
         if self not in deaf:
-            await take(self, message)
+            take(self, message)
 
-    monkeypatch.setattr(Consumer, "_on_message", on_message)
+    monkeypatch.setattr(Consumer, "_on_delivery", on_delivery)
 
     assert in_sandbox(tmp_path, scenario).startswith("no heartbeat for")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
+from nats.aio.subscription import Subscription
 
 from .address import needs_tls
 
@@ -69,3 +70,8 @@ class CarefulClient(Client):
                 task.cancel()
         if self._transport is not None:
             self._transport.close()  # type: ignore[no-untyped-call]
+
+
+def sid_of(subscription: Subscription) -> bytes:
+    """The subscription's id, as it is on the wire."""
+    return str(subscription._id).encode()  # noqa: SLF001 - nats-py tells it nowhere else

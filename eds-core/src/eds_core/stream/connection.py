@@ -6,7 +6,8 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,8 +22,9 @@ from eds_core.errors import ConfigError, FatalError
 
 from .address import check_scheme, shown
 from .answers import CHECK, ApiError, transient, words
-from .client import CarefulClient
+from .client import CarefulClient, sid_of
 from .denials import Denials
+from .reader import Delivery, Handler, Reader
 
 log = logging.getLogger("eds.nats")
 
@@ -33,10 +35,9 @@ _CLOSE_WITHIN = 2.0  # seconds
 _LOOK_EVERY = 0.5  # seconds between looks at whether the connection still is
 _FOR_EVER = 86_400.0
 _FIRST = asyncio.FIRST_COMPLETED
+_TRIED_WITHIN = 3.0  # seconds for the first answer through our reader
 _PING_EVERY = 5  # seconds; silent for three times as long, it is lost
 _SHOWN = 400  # characters of a payload in a trace
-
-MessageHandler = Callable[[Msg], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Settings:
     timeout: float = 10.0  # seconds, for connecting and for each request
     account: str = ""  # the only one that is read from; empty: any
     companies: tuple[str, ...] = ()  # those that the credentials must name
+    fast: bool = True  # read past nats-py's parser, if that can be done
 
 
 class Connection:
@@ -63,6 +65,7 @@ class Connection:
         self.settings = settings
         self.lost = asyncio.Event()
         self._client = CarefulClient()
+        self._reader: Reader | None = None
         self._reason: Exception | None = None
         self._began = False
         self._denials = Denials()
@@ -80,6 +83,8 @@ class Connection:
         try:
             async with asyncio.timeout(self.settings.timeout):
                 await self._connect(credentials)
+                if self.settings.fast:
+                    await self._read_fast()
         except (nats.errors.Error, OSError, TimeoutError) as error:
             await self.close()
             raise self._explain(error) from None
@@ -121,6 +126,22 @@ class Connection:
                 advice="put the right file in its place, or start EDS anew to go on "
                 "without that company",
             )
+
+    async def _read_fast(self) -> None:
+        """Put our reader in its place, and see an answer come through it."""
+        try:
+            reader = Reader(self._client)
+        except (AttributeError, TypeError) as error:
+            log.debug("our reader does not fit this nats-py: %s", error)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TRIED_WITHIN):
+                await self.round_trip()
+        if reader.units:
+            self._reader = reader
+        else:
+            log.debug("this nats-py does not ask our reader; it reads by itself")
+            reader.give_back()
 
     async def _connect(self, credentials: RawCredentials) -> None:
         self._began = True
@@ -203,13 +224,26 @@ class Connection:
     def new_inbox(self) -> str:
         return self._client.new_inbox()
 
-    async def subscribe(self, subject: str, handler: MessageHandler) -> Subscription:
-        """Raises TransientError when the connection is lost."""
+    async def subscribe(self, subject: str, handler: Handler) -> Subscription:
+        """Hand what comes to *handler*, which must not raise.
+
+        Raises TransientError when the connection is lost.
+        """
+
+        async def plainly(message: Msg) -> None:
+            headers = message.headers or {}
+            handler(Delivery(message.subject, message.reply, message.data, headers))
+
         with transient(f"cannot subscribe to {subject}"):
-            return await self._client.subscribe(subject, cb=handler)
+            subscription = await self._client.subscribe(subject, cb=plainly)
+        if self._reader is not None:
+            self._reader.handlers[sid_of(subscription)] = handler
+        return subscription
 
     async def unsubscribe(self, subscription: Subscription) -> None:
         """Raises TransientError when the connection is lost."""
+        if self._reader is not None:
+            self._reader.handlers.pop(sid_of(subscription), None)
         with transient(f"cannot unsubscribe from {subscription.subject}"):
             await subscription.unsubscribe()
 

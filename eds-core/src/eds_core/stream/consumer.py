@@ -10,10 +10,9 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from eds_core.errors import FatalError, TransientError
@@ -24,6 +23,7 @@ from .answers import made_anew
 from .api import ACK, SKEW, ack_tokens, create_consumer, delete_consumer
 from .connection import STREAM, Connection
 from .credit import Account, size_of
+from .reader import Delivery
 
 log = logging.getLogger("eds.stream")
 
@@ -100,7 +100,7 @@ class Consumer:
     async def start(self, after: int) -> None:
         """Make the consumer at *after* + 1 and begin to pull."""
         self._subscription = await self._connection.subscribe(
-            f"{self._inbox}.*", self._on_message
+            f"{self._inbox}.*", self._on_delivery
         )
         start = {"deliver_policy": "by_start_sequence", "opt_start_seq": after + 1}
         reached("consumer.before")
@@ -191,7 +191,7 @@ class Consumer:
             )
             reached("pull.after")
 
-    async def _on_message(self, message: Msg) -> None:
+    def _on_delivery(self, message: Delivery) -> None:
         if self.lost.is_set():
             return
         self._heard = time.monotonic()
@@ -200,41 +200,35 @@ class Consumer:
                 self._on_data(message)
             else:
                 self._on_status(message)
-        except Exception as error:  # noqa: BLE001 - nats-py would go on with the next message
+        except Exception as error:  # noqa: BLE001 - nothing must reach the reader, see there
             self.error = _not_taken(self.company, self.last, error)
             self._lose(str(self.error))
 
-    def _on_data(self, message: Msg) -> None:
-        sequence, delivered, at, pending = ack_tokens(message.reply)
-        if int(delivered) != self._delivered + 1 or int(sequence) <= self.last:
+    def _on_data(self, message: Delivery) -> None:
+        sequence, delivered, at, pending = map(int, ack_tokens(message.reply))
+        if delivered != self._delivered + 1 or sequence <= self.last:
             self._lose(
                 f"message {delivered} (sequence {sequence}) followed "
                 f"{self._delivered} (sequence {self.last})"
             )
             return
-        if int(at) < self._not_before - SKEW:
+        if at < self._not_before - SKEW:
             told = f"message {sequence} of company {self.company} is older than what "
             self.error = made_anew(self.company, told + "this destination already has")
             self._lose(str(self.error))
             return
-        item = Message(
-            message.subject,
-            message.data,
-            int(sequence),
-            int(at),
-            message.headers or {},
-        )
+        item = Message(message.subject, message.data, sequence, at, message.headers)
         if self._connection.settings.trace:
             told = f"{len(item.data)} bytes, sequence {sequence}"
             self._connection.trace("rx", item.subject, told.encode())
         self._sink(item)
-        self._delivered, self.last = int(delivered), item.sequence
-        self.time = max(self.time, item.time)
-        self.pending, self._awry = int(pending), 0
+        self._delivered, self.last = delivered, sequence
+        self.time = max(self.time, at)
+        self.pending, self._awry = pending, 0
         self._account.received(size_of(item), item.unpacked)
 
-    def _on_status(self, message: Msg) -> None:
-        headers = message.headers or {}
+    def _on_status(self, message: Delivery) -> None:
+        headers = message.headers
         status = headers.get("Status", "")
         if status == "100":
             self._on_heartbeat(headers)
@@ -250,7 +244,7 @@ class Consumer:
         else:
             self._lose(f"NATS ended the pull: {status} {description}")
 
-    def _on_heartbeat(self, headers: dict[str, str]) -> None:
+    def _on_heartbeat(self, headers: Mapping[str, str]) -> None:
         if headers.get("Nats-Last-Consumer") != str(self._delivered):
             self._awry += 1
             if self._awry > 1:
