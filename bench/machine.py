@@ -115,6 +115,22 @@ def usage(pid: int) -> Usage:
     return Usage(cpu, int(peak[1]) / 1024 if peak else 0.0)
 
 
+def sessions_cpu(server: PostgresServer) -> float:
+    """CPU seconds of all sessions of *server* so far, once they have ended."""
+    others = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
+    with psycopg.connect(server.admin_url, autocommit=True) as connection:
+        while connection.execute(others).fetchone() != (0,):
+            time.sleep(0.01)
+        (home,) = connection.execute("SHOW data_directory").fetchone() or ("",)
+    time.sleep(0.1)  # they are gone from the list a moment before they are gone
+    pid = Path(home, "postmaster.pid").read_text().split()[0]
+    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(stat[13]) + int(stat[14])) / TICKS  # of children that have ended
+
+
 def backends(url: str) -> list[int]:
     """The process ids that serve others than us in the database of *url*."""
     query = (

@@ -33,7 +33,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def write(name: str, figures: Mapping[str, object]) -> Path:
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    name = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    return write_to(RESULTS / name, figures)
+
+
+def write_to(path: Path, figures: Mapping[str, object]) -> Path:
     about = {"python": platform.python_version(), "machine": platform.platform()}
     path.write_text(json.dumps({**about, **figures}, indent=2) + "\n")
     return path

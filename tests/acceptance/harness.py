@@ -111,9 +111,9 @@ def process(directory, *command, env=None):
         running.kill()
 
 
-def server_command(sandbox, urls, args=(), credentials=None):
+def server_command(sandbox, urls, args=(), credentials=None, nats=None):
     creds = credentials or sandbox.credentials
-    return (*SERVER, "--creds", creds, "--server", sandbox.url, *args, *urls)
+    return (*SERVER, "--creds", creds, "--server", nats or sandbox.url, *args, *urls)
 
 
 def trust(sandbox):
@@ -123,20 +123,18 @@ def trust(sandbox):
 
 
 @contextmanager
-def starting(sandbox, *urls, args=(), credentials=None, env=None):
+def starting(sandbox, *urls, args=(), credentials=None, nats=None, env=None):
     """A server that has been started, ready or not; it may be killed any time."""
-    command = server_command(sandbox, urls, args, credentials)
+    command = server_command(sandbox, urls, args, credentials, nats)
     env = trust(sandbox) | (env or {})
     with process(sandbox.directory, *command, env=env) as running:
         yield running
 
 
 @asynccontextmanager
-async def serving(sandbox, *urls, args=(), credentials=None, env=None):
+async def serving(sandbox, *urls, **options):
     """A server that is ready; at the end it has to stop in good order."""
-    with starting(
-        sandbox, *urls, args=args, credentials=credentials, env=env
-    ) as running:
+    with starting(sandbox, *urls, **options) as running:
         await running.ready()
         yield running
         if running.code is None:

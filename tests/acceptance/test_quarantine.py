@@ -5,6 +5,8 @@ import dataclasses
 import gzip
 import json
 
+import pytest
+
 from acceptance.harness import (
     eds,
     equal,
@@ -77,6 +79,51 @@ def test_all_good_events_arrive_and_bad_ones_are_kept_whole(tmp_path, url):
     assert all(row["reason"] for row in kept)
     assert sum("messageCount" in row["reason"] for row in kept) == 2
     assert "vendor" not in table_names(url)
+
+
+OBSERVER = """
+from eds_core import hookimpl
+
+@hookimpl
+def quarantined(entries):
+    with open(PLACE, "a") as file:
+        file.writelines(f"{entry.table} {entry.id}\\n" for entry in entries)
+    raise RuntimeError("and that is not the stream's business")
+"""
+
+
+def observer(directory):
+    """A distribution with a plugin that writes down what it is told, and fails."""
+    info, place = directory / "eds_watch-1.0.dist-info", directory / "told"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: w\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[eds.plugins]\nwatch = eds_watch\n")
+    (directory / "eds_watch.py").write_text(f"PLACE = {str(place)!r}\n{OBSERVER}")
+    return place
+
+
+def test_an_observer_is_told_what_is_quarantined_and_cannot_stop_it(
+    tmp_path, sqlite_url
+):
+    told = observer(tmp_path / "plugin")
+    env = {"PYTHONPATH": str(told.parent)}
+
+    async def scenario():
+        async with streaming(tmp_path, sqlite_url, env=env) as (sandbox, server):
+            shop, good = sandbox.shop, []
+            for number in (1, 2):
+                await sandbox.publish(misfit(shop))
+                await until(counts(sqlite_url, number), 20, server.tail)
+                good.append(shop.insert("order"))
+                await sandbox.publish(good[-1])
+            await equal(sqlite_url, fold(good), shop.models, server=server)
+            return server.err
+
+    log = asyncio.run(scenario())
+
+    ids = [row["id"] for row in rows(sqlite_url, "SELECT id FROM _eds_quarantine")]
+    assert sorted(told.read_text().splitlines()) == sorted(f"order {i}" for i in ids)
+    assert log.count("plugin eds_watch: quarantined fails: RuntimeError") == 1
 
 
 def test_the_quarantine_is_listed_shown_and_dropped(tmp_path, sqlite_url):
@@ -185,7 +232,8 @@ def test_what_still_does_not_fit_returns_to_quarantine(tmp_path, url):
     asyncio.run(scenario())
 
 
-def test_a_retried_event_that_is_stale_by_now_changes_nothing(tmp_path, url):
+@pytest.mark.parametrize("deed", ["update", "delete"])
+def test_a_retried_event_that_is_stale_by_now_changes_nothing(tmp_path, url, deed):
     async def scenario():
         async with Sandbox(tmp_path) as sandbox:
             shop = sandbox.shop
@@ -193,9 +241,8 @@ def test_a_retried_event_that_is_stale_by_now_changes_nothing(tmp_path, url):
                 bad = misfit(shop)
                 await sandbox.publish(bad)
                 await until(counts(url, 1), 20, server.tail)
-                await sandbox.publish(
-                    shop.update("order", bad.key, {"messageCount": 3})
-                )
+                values = {"update": [{"messageCount": 3}], "delete": []}[deed]
+                await sandbox.publish(getattr(shop, deed)("order", bad.key, *values))
                 await shop_is_at(url, sandbox, server=server)
                 sandbox.use(shop.models["order"].with_type("messageCount", "String"))
                 await sandbox.publish(shop.insert("order"))

@@ -73,7 +73,7 @@ def test_an_event_is_decoded():
     assert event.id == "e1"
     assert event.table == "customer"
     assert event.operation is Operation.INSERT
-    assert event.raw_key == ["c1"]
+    assert event.raw_key == ("c1",)
     assert event.version == Version(1741000000200000111, 7)
     assert event.model_version == "feedfacecafebeef"
     assert event.message.sequence == 7
@@ -135,7 +135,7 @@ def test_an_mvcc_timestamp_may_be_an_integer():
 
 
 def test_a_key_may_hold_integers():
-    assert decode(message(payload(key=["r", 7]))).raw_key == ["r", "7"]
+    assert decode(message(payload(key=["r", 7]))).raw_key == ("r", "7")
 
 
 @pytest.mark.parametrize("after", [AFTER, None, ABSENT, [], "x", 1])
@@ -146,7 +146,7 @@ def test_a_delete_is_its_key_whatever_rows_it_carries(after, before):
 
     assert event.deletes
     assert event.after == b""
-    assert event.raw_key == ["c1"]
+    assert event.raw_key == ("c1",)
 
 
 def test_a_packed_delete_needs_no_row():

@@ -29,7 +29,7 @@ LINK = TableSchema(
 
 def read(reader, text, snapshot=SNAPSHOT):
     line = text.encode()
-    return reader.read(line, parse_line(line), snapshot, NOW)
+    return reader.read(line, snapshot, NOW)[:2]
 
 
 def test_a_line_is_a_row_with_the_bytes_it_came_as():
@@ -50,6 +50,83 @@ def test_each_set_of_columns_is_one_schema_whatever_their_order():
     assert [c.name for c in first.columns] == ["a", "b", "note"]
     assert [c.name for c in third.columns] == ["a", "b"]
     assert len({LINK.model_version, first.model_version, third.model_version}) == 3
+
+
+def test_lines_are_read_alike_whatever_shape_the_one_before_them_had():
+    texts = [
+        '{"a":"1","b":"1","note":"n","other":"o"}',
+        '{"other":"o","more":[1],"note":"n","b":2,"a":"1"}',
+        *['{"a":"1","b":"1","note":"n"}'] * 3,
+        '{"a":"1","b":"1","note":"n","other":null}',
+        *['{"b":"1","a":"1"}'] * 3,
+        '{"a":"1","b":"1","note":"n"}',
+        *['{"b":"\\u00e9","a":"x\\"y","a":"1"}'] * 2,
+        '{"a":"1","b":"1","note":"n","other":"o","companyId":"c1"}',
+    ]
+    reader = LineReader(LINK)
+    for text in texts * 2:
+        line = text.encode()
+        found = reader.read(line, SNAPSHOT, NOW)
+        assert found is not None
+        schema, row, company = found
+        plain, same, its = LineReader(LINK).take(line, parse_line(line), SNAPSHOT, NOW)
+        assert (schema.columns, company) == (plain.columns, its)
+        assert (row.key, row.version, row.after) == (same.key, same.version, line)
+
+
+def test_cells_are_a_rows_tokens_by_the_types_of_its_columns():
+    kinds = {
+        "id": ColumnType.TEXT,
+        "total": ColumnType.INTEGER,
+        "name": ColumnType.TEXT,
+        "labels": ColumnType.JSON,
+    }
+    columns = tuple(Column(name, kind) for name, kind in kinds.items())
+    reader = LineReader(TableSchema("order", "m1", columns, ("id",)), cells=True)
+    text = '{"labels": ["a", {}], "id":"1","x":2,"name":"n\\"","total":null}'
+    fewer = '{"id":"1","total":5}'
+    rows = [read(reader, line)[1] for line in [text] * 3 + [fewer] * 3]
+
+    assert rows[2].cells == b'\x1e\t"1"\t"n\\""\t\x1e\tnull\t\x1e\t["a", {}]\t\x1e'
+    assert rows[5].cells == b'\x1e\t"1"\t\x1e\t5\t\x1e'
+    assert {row.cells for row in rows} <= {b"", rows[2].cells, rows[5].cells}
+
+
+def test_a_row_tells_its_version_whatever_its_shape():
+    reader = LineReader(LINK)
+    for note in ("", ',"note":"n","other":"o"', ',"note":"n"', ',"note":"n"', ""):
+        text = f'{{"a":"1","b":"1"{note},"meta":{{"version":1700000000001}}}}'
+        _, row = read(reader, text, snapshot=None)
+        assert row.version == Version(1_700_000_000_001_000_000)
+
+
+def test_the_company_is_each_rows_own():
+    reader = LineReader(LINK)
+    rest = '"a":"1","b":"1","note":"n","other":"o"'
+    texts = ['"c1"', '"c1"', '"c2"', "null", "7", '"\\u0063\\u0031"', '"c1"']
+    lines = [f'{{"companyId":{text},{rest}}}' for text in texts]
+    found = [reader.read(line.encode(), SNAPSHOT, NOW) for line in lines]
+
+    assert [company for _, _, company in found] == [
+        "c1",
+        "c1",
+        "c2",
+        "",
+        "",
+        "c1",
+        "c1",
+    ]
+
+
+def test_very_many_sets_of_columns_are_read(monkeypatch):
+    monkeypatch.setattr("eds_core.line._MOST_SHAPES", 2)
+    reader = LineReader(LINK)
+    for more in ('"note":1', '"other":1', '"note":1,"other":1', '"x":1') * 2:
+        for _ in range(3):
+            schema, row = read(reader, f'{{"a":"1","b":"2",{more}}}')
+            assert row.key == ("1", "2")
+            names = {c.name for c in schema.columns}
+            assert names == {"a", "b", *{"note", "other"} & set(parse_line(row.after))}
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,13 @@ def test_a_composite_key_is_found_by_its_values():
     assert schema.key == ("b", "a")
 
 
+def test_a_region_in_front_of_a_composite_key_is_no_column_of_it():
+    row = '{"a": "x", "b": "y", "crdb_region": "west"}'
+
+    assert infer(None, event(row, "west", "x", "y")).key == ("a", "b")
+    assert infer(None, event(row, "x", "y")).key == ("a", "b")
+
+
 def test_a_key_is_text_whatever_its_first_value_looks_like():
     schema = infer(None, event('{"id": 7}', "7"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from contextlib import contextmanager
@@ -99,6 +100,14 @@ def test_a_request_may_be_cut_off_before_it_arrives(between, client, echo):
     assert echo.heard == [b"first"]
 
 
+def test_what_is_cut_off_may_be_reset(between, client, echo):
+    between.harm, between.resets = Harm.CUT_ANSWER, True
+
+    with pytest.raises(ConnectionResetError):
+        asked(client, b"only")
+    assert echo.heard == [b"only"]
+
+
 def test_an_answer_may_be_cut_off_after_the_request_arrived(between, client, echo):
     between.harm = Harm.CUT_ANSWER
 
@@ -141,3 +150,82 @@ def test_it_may_hang_up_at_once_until_it_is_healed(between):
     between.heal()
     with connected(between) as taken:
         assert asked(taken) == b"HELLO"
+
+
+def test_it_may_be_as_slow_as_so_many_bytes_a_second(between, client):
+    between.rate = 1_000
+    began = time.monotonic()
+
+    client.sendall(b"x" * 300)
+    answer = b""
+    while len(answer) < 300:
+        answer += client.recv(1000)
+
+    assert answer == b"X" * 300
+    assert time.monotonic() - began >= 0.3
+
+
+def test_what_is_held_arrives_when_it_is_healed(between, client, echo):
+    asked(client, b"first")
+    between.harm = Harm.HOLD
+    client.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        asked(client, b"second")
+    heard = [*echo.heard]
+
+    between.heal()
+    client.settimeout(2)
+
+    assert client.recv(10) == b"SECOND"
+    assert heard == [b"first"]
+
+
+def test_answers_alone_may_be_held(between, client, echo):
+    between.harm = Harm.HOLD_ANSWER
+    client.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        asked(client, b"only")
+
+    assert echo.heard == [b"only"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "heard"), [(Harm.CUT_REQUEST, []), (Harm.CUT_ANSWER, [b"do COMMIT now"])]
+)
+def test_harm_may_wait_for_words_and_is_done_once(between, client, echo, harm, heard):
+    between.harm_at(harm, b"begin", b"COMMIT")
+    with connected(between) as another:
+        assert asked(another, b"COMMIT") == b"COMMIT"
+        echo.heard.clear()
+        asked(client, b"begin")
+        assert asked(client, b"do COMMIT now") == b""
+        assert echo.heard == [b"begin", *heard]
+        assert asked(another, b"COMMIT") == b"COMMIT"
+    assert between.triggers_left == 0
+
+
+def test_a_connection_that_is_held_at_words_is_healed_too(between, client):
+    between.harm_at(Harm.HOLD, b"COMMIT")
+    client.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        asked(client, b"COMMIT")
+
+    between.heal()
+    client.settimeout(2)
+
+    assert client.recv(10) == b"COMMIT"
+
+
+def test_what_vanishes_is_not_even_acknowledged(between, client, echo):
+    asked(client, b"first")
+    between.vanish()
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 300)
+    client.sendall(b"second")
+    client.settimeout(10)
+
+    with pytest.raises(TimeoutError) as caught:  # the kernel's, not the socket's own
+        client.recv(10)
+    assert caught.value.errno == errno.ETIMEDOUT
+    assert echo.heard == [b"first"]
+    with connected(between) as another:
+        assert asked(another) == b"HELLO"

@@ -38,6 +38,7 @@ TEXT = ColumnType.TEXT
         ("mariadb://u:hidden@10.0.0.1/db?ssl-mode=preferred", "in the clear"),
         ("mysql://u:hidden@h/db?tls=false", "in the clear"),
         ("mysql://u:hidden@localhost/db?connect_timeout=soon", "connect_timeout"),
+        ("mysql://u:hidden@localhost/db?tcp_user_timeout=1.5", "tcp_user_timeout"),
     ],
 )
 def test_a_wrong_url_is_refused_without_its_password(url, words):

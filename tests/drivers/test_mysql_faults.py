@@ -65,6 +65,15 @@ def test_names_are_told_and_values_are_not(number, said, name):
     assert "at row" not in fault.text
 
 
+def test_a_limit_of_connections_is_told_by_its_name():
+    said = "User 'eds' has exceeded the 'max_user_connections' resource (current: 1)"
+
+    assert (
+        "exceeded the 'max_user_connections'"
+        in read_fault(pymysql.err.OperationalError(1226, said)).text
+    )
+
+
 def test_what_is_no_answer_of_a_server_is_a_lost_connection():
     for error in (
         pymysql.err.InterfaceError(0, ""),

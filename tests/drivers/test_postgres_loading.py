@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from eds_core.errors import EdsError
+from eds_core.errors import EdsError, RejectedError
 from eds_core.event import Row, Version
+from eds_core.line import LineReader
 from eds_core.schema import Column, ColumnType, TableSchema
+from eds_driver_postgres.driver import PostgresDriver
 from eds_driver_postgres.loading import Loader
 
 EVERY = TableSchema(
@@ -19,20 +21,46 @@ EVERY = TableSchema(
     ("id",),
 )
 VALUES = {
-    "a_text": ["", "NULL", "\\N", "emoji 🚗", 'quote " tab \t', "ü" * 500, None],
-    "a_integer": [0, 2**63 - 1, -(2**63), 2**53 + 1, None],
+    "a_text": [
+        "",
+        "NULL",
+        "null",
+        '"null"',
+        "\\N",
+        "emoji 🚗",
+        "ü" * 500,
+        *('"', 'at its end "', '" at its beginning', "\\", 'a \\" b\\'),
+        "tab \t, line\nline\r\n, \b\f \x01 \x1b",
+        "{a: [b]}",
+        "[",
+        "/\\/",
+        "\\u00e9",
+        None,
+    ],
+    "a_integer": [0, 2**63 - 1, -(2**63), 2**53 + 1, "12", None],
     "a_number": [0.1, 1e300, -0.0, 3, None],
-    "a_decimal": ["0.10", "-12345678901234567890123456789.000000001", None],
+    "a_decimal": ["0.10", "-12345678901234567890123456789.000000001", 1.5, None],
     "a_boolean": [True, False, None],
     "a_timestamp": [
         "2026-01-02T03:04:05.123456Z",
         "0001-01-01T00:00:00Z",
         "9999-12-31T23:59:59.999999+00:00",
         "2026-06-01T12:00:00+05:30",
+        "2026-06-01T12:00:00.1234565-07:00",
+        "2026-06-01T12:00:00.123455500001Z",
         None,
     ],
-    "a_datetime": ["2026-01-02T03:04:05Z", "2026-06-01T12:00:00.5+02:00", None],
-    "a_json": [{"b": [1, "ü", None], "a": 2**53 + 1}, [], "text", 1.50, None],
+    "a_datetime": ["2026-01-02T03:04:05Z", "2026-06-01T12:00:00.1234555Z", None],
+    "a_json": [
+        {"b": [1, "ü", None], "a": 2**53 + 1},
+        [],
+        "text",
+        'a "quoted" \\ text\n',
+        "null",
+        1.50,
+        False,
+        None,
+    ],
     "a_bytes": ["", "aGVsbG8=", None],
 }
 
@@ -41,24 +69,28 @@ def usual_rows(count, *, version=1):
     """Rows that hold each of the values above in turn."""
     for number in range(count):
         after = {n: some[number % len(some)] for n, some in VALUES.items()}
-        data = json.dumps({"id": f"k{number}", **after, "private": 1}).encode()
+        row = {"id": f"k{number}", **after, "private": 1}
+        data = json.dumps(row, ensure_ascii=number % 2 == 0).encode()
         yield Row((f"k{number}",), Version(version, number), data)
 
 
 def copied(monkeypatch):
-    """Count the rows that are copied instead of sent as JSON."""
+    """Count the rows on each road: copied straight or merged, or sent as JSON."""
     counts = []
-    merge, copy = Loader._merge, Loader._copy
 
-    def counting(name, real):
-        def run(self, target, copying, values):
-            counts.append((name, len(values)))
-            return real(self, target, copying, values)
+    def count(name, owner, method):
+        real = getattr(owner, method)
 
-        return run
+        def run(self, *args):
+            if args[-1]:
+                counts.append((name, len(args[-1])))
+            return real(self, *args)
 
-    monkeypatch.setattr(Loader, "_merge", counting("merge", merge))
-    monkeypatch.setattr(Loader, "_copy", counting("copy", copy))
+        monkeypatch.setattr(owner, method, run)
+
+    count("merge", Loader, "_merge")
+    count("copy", Loader, "_copy")
+    count("json", PostgresDriver, "_as_json")
     return counts
 
 
@@ -79,7 +111,35 @@ def test_copied_rows_equal_those_that_go_as_json(postgresql, monkeypatch):
 
     assert postgresql.bulk_load(EVERY, usual_rows(60, version=2)) == 60
     assert [row[:-1] for row in content(postgresql)] == [row[:-1] for row in expected]
-    assert counts == [("copy", 60), ("copy", 60), ("merge", 60)]
+    assert counts == [("json", 60), ("copy", 60), ("copy", 60), ("merge", 60)]
+
+
+def test_the_cells_that_the_importer_makes_are_copied_alike(postgresql):
+    postgresql.prepare(EVERY)
+    postgresql.bulk_load(EVERY, usual_rows(60))
+    expected = [row[:-1] for row in content(postgresql)]
+    reader = LineReader(EVERY, cells=True)
+    read = [reader.read(row.after, Version(2), 0) for row in usual_rows(60)]
+    rows = [row for _, row, _ in filter(None, read)]
+
+    assert sum(bool(row.cells) for row in rows) > 50
+    assert postgresql.bulk_load(EVERY, rows) == 60
+    assert [row[:-1] for row in content(postgresql)] == expected
+
+
+def test_cells_of_other_types_than_the_tables_are_not_taken(postgresql, table_of):
+    made = table_of("order", total=ColumnType.INTEGER, note=ColumnType.TEXT)
+    postgresql.prepare(made)
+    swapped = "ALTER total TYPE text, ALTER note TYPE bigint USING note::bigint"
+    postgresql.run(f'ALTER TABLE "order" {swapped}')
+    reader = LineReader(made, cells=True)
+    lines = [b'{"id":"%d","total":%d,"note":"7"}' % (n, n) for n in range(5)]
+    read = [reader.read(line, Version(1), 0) for line in lines]
+
+    postgresql.bulk_load(made, [row for _, row, _ in filter(None, read)])
+
+    found = postgresql.rows("order", "id", "total", "note")
+    assert found == [(str(n), str(n), 7) for n in range(5)]
 
 
 def test_a_newer_row_and_a_tombstone_outlive_a_bulk_load(postgresql, table_of, row):
@@ -129,13 +189,28 @@ def test_a_key_that_comes_again_later_is_merged(postgresql, table_of, row, monke
     ("column", "value"),
     [
         ("a_integer", 7.0),
-        ("a_integer", "12"),
+        ("a_integer", "seven"),
+        ("a_integer", 2**63),
+        ("a_number", "Infinity"),
+        ("a_number", True),
+        ("a_decimal", ""),
         ("a_timestamp", "2026-01-02"),
+        ("a_timestamp", "20260102T030405Z"),
+        ("a_timestamp", "2026-13-02T03:04:05Z"),
         ("a_timestamp", "2026-01-02T03:04:05.1234505Z"),
+        ("a_timestamp", 1767323045),
         ("a_datetime", "2026-01-02T03:04:05.1234505Z"),
-        ("a_text", {"an": "object"}),
-        ("a_boolean", 1),
         ("a_datetime", "2026-01-02T03:04:05"),
+        ("a_datetime", "2026-06-01T12:00:00.5+02:00"),
+        ("a_text", {"an": 'object\twith "\\'}),
+        ("a_text", ["\u00fc", "null"]),
+        ("a_text", 1.50),
+        ("a_text", "\x1c and \x1d"),
+        ("a_text", "NUL \0"),
+        ("a_boolean", 1),
+        ("a_boolean", "true"),
+        ("a_json", {"NUL": "\0"}),
+        ("a_bytes", "not base64!"),
     ],
 )
 def test_what_is_legal_but_unusual_takes_the_general_road(postgresql, column, value):
@@ -154,6 +229,41 @@ def test_what_is_legal_but_unusual_takes_the_general_road(postgresql, column, va
         postgresql.driver._loader.forget()
 
     assert outcome["upsert"] == outcome["bulk_load"]
+
+
+def test_no_word_is_taken_for_a_moment(postgresql):
+    postgresql.prepare(EVERY)
+    for word in ("now", "today", "infinity", "epoch"):
+        data = json.dumps({"id": "k", "a_timestamp": word}).encode()
+        with pytest.raises(RejectedError):
+            postgresql.bulk_load(EVERY, [Row(("k",), Version(1), data)])
+
+    assert content(postgresql) == []
+
+
+def test_blanks_in_a_row_change_nothing(postgresql):
+    postgresql.prepare(EVERY)
+    blank = b'{ "id" :\t"k",\r"a_json" : [ 1 ,\t{ "a" :\r2 } ] , "a_integer":\t1 }'
+
+    assert postgresql.bulk_load(EVERY, [Row(("k",), Version(1), blank)]) == 1
+
+    ((found,),) = postgresql.rows("everything", "a_json")
+    assert found == [1, {"a": 2}]
+
+
+def test_one_unusual_row_leaves_the_others_on_their_road(postgresql, monkeypatch):
+    counts = copied(monkeypatch)
+    postgresql.prepare(EVERY)
+    odd = b'{"id": "odd", "a_integer": 7, "a_boolean": 1, "a_text": "\\u001c"}'
+    rows = [*usual_rows(5), Row(("odd",), Version(1), odd)]
+
+    assert postgresql.bulk_load(EVERY, rows) == 6
+    assert postgresql.bulk_load(EVERY, rows) == 6
+
+    once = [("copy", 6), ("json", 1)]
+    again = [("copy", 6), ("merge", 6), ("json", 1)]
+    assert counts == once + again
+    assert len(content(postgresql)) == 6
 
 
 def test_a_users_own_types_take_the_general_road(postgresql, table_of, row):

@@ -1,4 +1,4 @@
-"""A server as a process that is quick to start, and dies at a failpoint if asked to.
+"""EDS as a process that is quick to start, and dies at a failpoint if asked to.
 
 Python's fork server has EDS imported already, so that a start takes milliseconds.
 """
@@ -8,26 +8,32 @@ import os
 import signal
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 CRASHED = 86
 PRELOADED = (
+    "pytest",  # the parent's own program, which a child imports else
+    "_strptime",
+    "encodings.idna",
+    "rich.console",
+    "rich.table",
+    "eds_core.catalogue",
+    "eds_core.cli.import_",
     "eds_core.cli.server",
-    "eds_core.server",
+    "eds_core.importer.run",
+    "eds_core.importing",
     "eds_core.plugins",
+    "eds_core.server",
     "eds_core.sqlite",
+    "eds_driver_mysql",
     "eds_driver_postgres",
+    "sqlalchemy.dialects.mysql",
+    "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.dialects.sqlite",
     "faults.children",
 )
-
-
-@dataclass(frozen=True)
-class Crash:
-    """Die when *point* is reached for the *count*-th time."""
-
-    point: str
-    count: int
+CHUNK = 20  # rows that an import writes at once: files of several chunks stay small
 
 
 def fork_server():
@@ -36,21 +42,43 @@ def fork_server():
     return context
 
 
-@contextmanager
-def child(command, said, crash=None):
-    """Run ``eds`` with the arguments *command*; what it says goes to *said*."""
-    process = fork_server().Process(target=_run, args=(command, str(said), crash))
-    process.start()
-    try:
-        yield Child(process, Path(said))
-    finally:
-        process.kill()
-        process.join()
+class Crash:
+    """Die when *point* is passed for the *count*-th time since it was armed."""
+
+    def __init__(self, point, count, *, armed=True):
+        self.point, self.count = point, count
+        self._armed = fork_server().Event()
+        if armed:
+            self.arm()
+
+    def __repr__(self):
+        return f"{self.point}, time {self.count}"
+
+    def arm(self):
+        self._armed.set()
+
+    def hook(self):
+        event, left, armed = "eds." + self.point, [self.count], self._armed.is_set
+
+        def die(name, _arguments):
+            if name == event and armed():
+                left[0] -= 1
+                if left[0] == 0:
+                    os._exit(CRASHED)
+
+        return die
 
 
 class Child:
-    def __init__(self, process, said):
-        self._process, self._said = process, said
+    """``eds`` with the arguments *command*, run; what it says goes to *said*."""
+
+    def __init__(self, command, said, crash=None):
+        words = [*map(str, command)]
+        self._said = Path(said)
+        self._process = fork_server().Process(
+            target=_run, args=(words, str(said), crash)
+        )
+        self._process.start()
 
     @property
     def code(self):
@@ -61,32 +89,46 @@ class Child:
         return f"exit code {self.code}; it said:\n{self._said.read_text()[-3000:]}"
 
     def ended(self, seconds):
+        """The exit code; None when it still runs after so long."""
         self._process.join(seconds)
         return self.code
 
     def stop(self):
+        """SIGTERM; the exit code."""
         os.kill(self._process.pid, signal.SIGTERM)
         return self.ended(15)
+
+    def kill(self):
+        """As a crash: SIGKILL, and gone when this returns."""
+        self._process.kill()
+        self._process.join()
+
+
+@contextmanager
+def child(command, said, crash=None):
+    """A child that is gone at the end, whatever happens."""
+    running = Child(command, said, crash)
+    try:
+        yield running
+    finally:
+        running.kill()
 
 
 def _run(command, said, crash):
     with Path(said).open("ab") as file:
         for descriptor in (1, 2):
             os.dup2(file.fileno(), descriptor)
+    if command[0] == "import":
+        _write_small_chunks(command[-1])
     if crash is not None:
-        sys.addaudithook(_crasher(crash))
+        sys.addaudithook(crash.hook())
     from eds_core.cli.main import main
 
-    main(list(map(str, command)), prog_name="eds")
+    main(command, prog_name="eds")
 
 
-def _crasher(crash):
-    event, left = "eds." + crash.point, [crash.count]
+def _write_small_chunks(url):
+    from eds_core.destination import find_driver
 
-    def hook(name, _arguments):
-        if name == event:
-            left[0] -= 1
-            if left[0] == 0:
-                os._exit(CRASHED)
-
-    return hook
+    driver = find_driver(url)
+    driver.capabilities = replace(driver.capabilities, bulk_rows=CHUNK)

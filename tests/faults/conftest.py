@@ -2,7 +2,7 @@
 
 A test says with ``@pytest.mark.survives(fault, how, then)`` what it does to a server
 and what happens. With EDS_TEST_SURVIVES=FILE the page is written, from those that
-passed.
+passed, in whatever process they ran.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from faults.victims import Mariadb, Postgres
 
 HEADING = """\
 ---
@@ -34,8 +36,6 @@ $ .venv/bin/nox -s faults
 
 
 DATABASES = {"sqlite": "SQLite", "postgres": "PostgreSQL", "mariadb": "MariaDB"}
-RESULTS = pytest.StashKey[dict]()
-FAILED = pytest.StashKey[set]()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -44,12 +44,23 @@ def url(request):
     return request.getfixturevalue(f"{request.param}_url")
 
 
+@pytest.fixture(params=[Postgres, Mariadb], ids=["postgres", "mariadb"])
+def victim(request):
+    """A database of each kind in turn, on a server that may be ill-treated."""
+    kind = request.param
+    server = request.getfixturevalue(kind.fixture)
+    yield kind(server, server.new_database())
+    server.start()
+    server.drop_databases()
+
+
 def pytest_configure(config):
     config.addinivalue_line(
         "markers", "survives(fault, how, then): a line of 'What EDS survives'"
     )
-    config.stash[RESULTS] = {}
-    config.stash[FAILED] = set()
+    place = os.environ.get("EDS_TEST_SURVIVES")
+    if place and not hasattr(config, "workerinput"):  # one of them writes it: the first
+        config.pluginmanager.register(Page(Path(place)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -57,33 +68,44 @@ def pytest_runtest_makereport(item, call):
     report = yield
     marker = item.get_closest_marker("survives")
     if marker is not None and report.when == "call":
-        if report.passed:
-            results = item.config.stash[RESULTS]
-            results.setdefault(marker.args, Counter())[_runs_on(item)] += 1
-        else:
-            item.config.stash[FAILED].add(marker.args)
+        told = {"line": marker.args, "on": _runs_on(item)}
+        report.user_properties.append(("survives", told))
     return report
 
 
 def _runs_on(item):
-    """The database of the test, as its parameter or fixtures have it."""
-    chosen = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    names = " ".join(map(str, [*chosen, *item.fixturenames]))
+    """The database of the test, as its name, its class or its fixtures have it."""
+    names = " ".join([item.nodeid.lower(), *item.fixturenames])
     return next((title for name, title in DATABASES.items() if name in names), "")
 
 
-def pytest_sessionfinish(session):
-    place = os.environ.get("EDS_TEST_SURVIVES")
-    if not place:
-        return
-    failed = session.config.stash[FAILED]
-    lines = [
-        f"| {fault} | {how} | {then} | {_told(counts)} |"
-        for (fault, how, then), counts in session.config.stash[RESULTS].items()
-        if (fault, how, then) not in failed
-    ]
-    Path(place).write_text(HEADING + "\n".join(lines) + "\n")
+class Page:
+    """Gathers results, from wherever the tests have run."""
+
+    def __init__(self, place):
+        self._place = place
+        self._results = {}
+        self._failed = set()
+
+    def pytest_runtest_logreport(self, report):
+        for name, told in report.user_properties:
+            if name == "survives" and report.when == "call":
+                line = tuple(told["line"])
+                counts = self._results.setdefault(line, Counter())
+                counts[told["on"]] += report.passed
+                if report.failed:
+                    self._failed.add(line)
+
+    def pytest_sessionfinish(self):
+        lines = [
+            f"| {' | '.join(line)} | {_told(counts)} |"
+            for line, counts in sorted(self._results.items())
+            if line not in self._failed and counts.total()
+        ]
+        self._place.write_text(HEADING + "\n".join(lines) + "\n")
 
 
 def _told(counts):
-    return ", ".join(f"{name} {count}".strip() for name, count in counts.items())
+    return ", ".join(
+        f"{name} {count}".strip() for name, count in sorted(counts.items())
+    )

@@ -1,16 +1,14 @@
 """What happens to a database while a server streams into it: it waits, then goes on."""
 
 import asyncio
-import shutil
-import subprocess
 from contextlib import asynccontextmanager, closing, contextmanager
 
 import pytest
 
 from acceptance.harness import serving, shop_is_at
-from acceptance.tables import connect, execute
+from acceptance.tables import connect
 from eds_core.sandbox import Sandbox
-from servers import new_home
+from faults.victims import remount, small_disk
 
 LONGER_THAN_ANY_WAIT = 13  # seconds; the drivers wait 10 for a lock
 
@@ -28,33 +26,42 @@ async def outliving(directory, url):
         assert "quarantined" not in server.err, server.tail()
 
 
-@contextmanager
-def small_disk(directory, megabytes):
-    """A file system of so many megabytes; it can be made larger."""
-    directory.chmod(0o755)  # a database may run as another user
-    place = directory / "disk"
-    place.mkdir()
-    options = ["-t", "tmpfs", "-o", f"size={megabytes}m,mode=777", "tmpfs", place]
-    made = subprocess.run(["mount", *options], capture_output=True, check=False)
-    if made.returncode:
-        pytest.skip("a small file system can be mounted by root only")
+@asynccontextmanager
+async def inside(context):
+    """A context whose beginning and end take their time."""
+    found = await asyncio.to_thread(context.__enter__)
     try:
-        yield place
+        yield found
     finally:
-        subprocess.run(["umount", "-l", place], check=True)
+        await asyncio.to_thread(context.__exit__, None, None, None)
 
 
-def enlarge(place, megabytes):
-    subprocess.run(["mount", "-o", f"remount,size={megabytes}m", place], check=True)
+def waited_for(directory, url, context, words, seconds=20):
+    """While *context* lasts the server says *words*; afterwards it goes on."""
+
+    async def scenario():
+        async with outliving(directory, url) as (sandbox, server), inside(context):
+            await sandbox.publish(sandbox.shop.insert("order"))
+            await server.says(words, seconds)
+
+    asyncio.run(scenario())
 
 
-async def fills_up_and_is_mended(directory, place, url, server_says):
+async def fills_up_and_is_mended(directory, place, url, words):
     async with outliving(directory, url) as (sandbox, server):
-        full = asyncio.create_task(server.says(server_says, 60))
+        full = asyncio.create_task(server.says(words, 90))
         while not full.done():
             await sandbox.run_shop(events=200)
         await full
-        await asyncio.to_thread(enlarge, place, 400)
+        await asyncio.to_thread(remount, place, "size=400m")
+
+
+@pytest.fixture
+def disk(tmp_path):
+    place = tmp_path / "disk"
+    place.mkdir()
+    with small_disk(place, 2):
+        yield place
 
 
 @pytest.mark.survives(
@@ -62,12 +69,9 @@ async def fills_up_and_is_mended(directory, place, url, server_says):
     "a file system of 2 MB, made larger later",
     "it waits, and goes on when there is room",
 )
-def test_a_full_disk_is_waited_for_on_sqlite(tmp_path):
-    with small_disk(tmp_path, 2) as place:
-        url = f"sqlite:///{place / 'shop.db'}"
-        asyncio.run(
-            fills_up_and_is_mended(tmp_path, place, url, "database or disk is full")
-        )
+def test_a_full_disk_is_waited_for_on_sqlite(tmp_path, disk):
+    url = f"sqlite:///{disk / 'shop.db'}"
+    asyncio.run(fills_up_and_is_mended(tmp_path, disk, url, "disk is full"))
 
 
 @pytest.mark.survives(
@@ -75,21 +79,10 @@ def test_a_full_disk_is_waited_for_on_sqlite(tmp_path):
     "a file system of 14 MB, made larger later",
     "it waits, and goes on when there is room",
 )
-def test_a_full_disk_is_waited_for_on_postgres(tmp_path, own_postgres):
-    # Where the server's user may go, which pytest's own directories are not.
-    with small_disk(new_home(), 14) as place:
-        shutil.chown(place, own_postgres.user)
-        url = own_postgres.new_database()
-        name = url.rpartition("/")[2]
-        own_postgres.execute(f"CREATE TABLESPACE {{}} LOCATION '{place}'", f"t{name}")
-        own_postgres.execute("ALTER DATABASE {} SET TABLESPACE {}", name, f"t{name}")
-        try:
-            asyncio.run(
-                fills_up_and_is_mended(tmp_path, place, url, "No space left on device")
-            )
-        finally:
-            own_postgres.execute("DROP DATABASE {} WITH (FORCE)", name)
-            own_postgres.execute("DROP TABLESPACE {}", f"t{name}")
+def test_a_full_disk_is_waited_for(tmp_path, victim):
+    with victim.on_small_disk(14) as place:
+        words = victim.says["full"]
+        asyncio.run(fills_up_and_is_mended(tmp_path, place, victim.url, words))
 
 
 @pytest.mark.survives(
@@ -97,17 +90,10 @@ def test_a_full_disk_is_waited_for_on_postgres(tmp_path, own_postgres):
     "LOCK TABLE, until EDS has given up once",
     "it tries again until the lock is gone",
 )
-def test_a_lock_of_another_session_is_waited_for_on_postgres(tmp_path, postgres_url):
-    async def scenario():
-        async with outliving(tmp_path, postgres_url) as (sandbox, server):
-            with closing(connect(postgres_url)) as other:
-                other.execute("BEGIN")
-                other.execute('LOCK TABLE "order" IN ACCESS EXCLUSIVE MODE')
-                await sandbox.publish(sandbox.shop.insert("order"))
-                await server.says("lock timeout", LONGER_THAN_ANY_WAIT)
-                other.execute("ROLLBACK")
-
-    asyncio.run(scenario())
+def test_a_lock_of_another_session_is_waited_for(tmp_path, victim):
+    words = victim.says["locked"]
+    locked = victim.locked("order")
+    waited_for(tmp_path, victim.url, locked, words, LONGER_THAN_ANY_WAIT)
 
 
 @pytest.mark.survives(
@@ -129,31 +115,12 @@ def test_a_lock_of_another_program_is_waited_for_on_sqlite(tmp_path, sqlite_url)
 
 @pytest.mark.survives(
     "The database becomes read-only",
-    "default_transaction_read_only, and its sessions ended",
+    "a setting of the server's or of the database's",
     "it waits until it may write again",
 )
-def test_a_database_that_is_read_only_is_waited_for(
-    tmp_path, own_postgres, postgres_url
-):
-    name = postgres_url.rpartition("/")[2]
-
-    def set_read_only(value):
-        own_postgres.execute(
-            f"ALTER DATABASE {{}} SET default_transaction_read_only = {value}", name
-        )
-        own_postgres.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            f"WHERE datname = '{name}'"
-        )
-
-    async def scenario():
-        async with outliving(tmp_path, postgres_url) as (sandbox, server):
-            await asyncio.to_thread(set_read_only, "on")
-            await sandbox.publish(sandbox.shop.insert("order"))
-            await server.says("read-only transaction")
-            await asyncio.to_thread(set_read_only, "off")
-
-    asyncio.run(scenario())
+def test_a_database_that_is_read_only_is_waited_for(tmp_path, victim):
+    words = victim.says["read-only"]
+    waited_for(tmp_path, victim.url, victim.read_only(), words)
 
 
 @pytest.mark.survives(
@@ -161,74 +128,84 @@ def test_a_database_that_is_read_only_is_waited_for(
     "for 10 seconds, while the shop works on",
     "it connects again by itself",
 )
-def test_a_database_that_is_away_for_long_is_waited_for(
-    tmp_path, own_postgres, postgres_url
-):
+def test_a_database_that_is_away_for_long_is_waited_for(tmp_path, victim):
     async def scenario():
-        async with outliving(tmp_path, postgres_url) as (sandbox, server):
-            await asyncio.to_thread(own_postgres.stop)
+        async with outliving(tmp_path, victim.url) as (sandbox, server):
+            await asyncio.to_thread(victim.server.stop)
             await sandbox.run_shop(events=50)
             await server.says("trying again")
             await asyncio.sleep(10)
-            await asyncio.to_thread(own_postgres.start)
+            await asyncio.to_thread(victim.server.start)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.survives(
+    "The database crashes",
+    "SIGKILL or an immediate stop, twice, while the shop works on",
+    "it connects again and writes what the crash has undone",
+)
+def test_a_database_that_crashes_is_waited_for(tmp_path, victim):
+    async def scenario():
+        async with outliving(tmp_path, victim.url) as (sandbox, server):
+            for _ in range(2):
+                await asyncio.to_thread(victim.server.stop, "immediate")
+                await sandbox.run_shop(events=100)
+                await asyncio.to_thread(victim.server.start)
+                await sandbox.run_shop(events=100)
+            await server.says("trying again")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.survives(
+    "The database ends EDS's session",
+    "five times, in the middle of the shop's work",
+    "it connects again by itself",
+)
+def test_a_session_that_is_ended_is_opened_again(tmp_path, victim):
+    async def scenario():
+        async with outliving(tmp_path, victim.url) as (sandbox, server):
+            for _ in range(5):
+                work = asyncio.create_task(sandbox.run_shop(events=300))
+                await asyncio.to_thread(victim.end_sessions)
+                await work
+            await server.says("trying again")
 
     asyncio.run(scenario())
 
 
 @pytest.mark.survives(
     "The database takes no connections",
-    "CONNECTION LIMIT 0, and its sessions ended",
+    "a limit of connections, and its sessions ended",
     "it waits for a free one",
 )
-def test_a_database_without_connections_left_is_waited_for(
-    tmp_path, own_postgres, postgres_url
-):
-    name = postgres_url.rpartition("/")[2]
-
-    def limit(number):
-        own_postgres.execute(f"ALTER DATABASE {{}} CONNECTION LIMIT {number}", name)
-        own_postgres.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            f"WHERE datname = '{name}'"
-        )
-
-    async def scenario():
-        async with outliving(tmp_path, postgres_url) as (sandbox, server):
-            await asyncio.to_thread(limit, 0)
-            await sandbox.publish(sandbox.shop.insert("order"))
-            await server.says("too many connections")
-            await asyncio.to_thread(limit, -1)
-
-    asyncio.run(scenario())
+def test_a_database_without_connections_left_is_waited_for(tmp_path, victim):
+    url = victim.login("first")
+    waited_for(tmp_path, url, victim.crowded(), victim.says["crowded"])
 
 
 @pytest.mark.survives(
     "The password is changed while it runs",
-    "ALTER ROLE, and its sessions ended",
+    "by the administrator, and its sessions ended",
     "it says so and tries again; the right password is taken",
 )
-def test_a_password_that_is_changed_and_changed_back_is_waited_for(
-    tmp_path, own_postgres, postgres_url
-):
-    name = postgres_url.rpartition("/")[2]
-    user = f"u{name[-12:]}"
-    url = postgres_url.replace("//eds:secret%40word@", f"//{user}:first@")
+def test_a_password_that_is_changed_and_changed_back_is_waited_for(tmp_path, victim):
+    @contextmanager
+    def changed():
+        victim.set_password("second")
+        yield
+        victim.set_password("first")
 
-    def password(text):
-        own_postgres.execute(f"ALTER ROLE {{}} PASSWORD '{text}'", user)
-        own_postgres.execute(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            f"WHERE usename = '{user}'"
-        )
+    url = victim.login("first")
+    waited_for(tmp_path, url, changed(), victim.says["password"])
 
-    own_postgres.execute("CREATE ROLE {} LOGIN PASSWORD 'first'", user)
-    execute(postgres_url, f"GRANT ALL ON SCHEMA public TO {user}")
 
-    async def scenario():
-        async with outliving(tmp_path, url) as (sandbox, server):
-            await asyncio.to_thread(password, "second")
-            await sandbox.publish(sandbox.shop.insert("order"))
-            await server.says("password authentication failed")
-            await asyncio.to_thread(password, "first")
-
-    asyncio.run(scenario())
+@pytest.mark.survives(
+    "All privileges are revoked",
+    "on every table, EDS's own included, and given back",
+    "it says so and waits until it may write again",
+)
+def test_privileges_that_are_revoked_and_given_back_are_waited_for(tmp_path, victim):
+    url = victim.login("first")
+    waited_for(tmp_path, url, victim.powerless(), victim.says["powerless"])

@@ -11,11 +11,19 @@ from typing import NamedTuple
 import pytest
 
 from eds_core.errors import ConfigError
+from eds_core.importer import unpack
 from eds_core.importer.files import find
 from eds_core.importer.reading import read_lines
 from eds_core.importer.unpack import FileError, HostileError, Limits
 
 ROWS = b'{"id":"1"}\n{"id":"2"}\n'
+
+
+@pytest.fixture(autouse=True, params=["fastest", "standard"])
+def reader(request, monkeypatch):
+    """With the extra `fast` (the tests' environment has it), and without."""
+    if request.param == "standard":
+        monkeypatch.setattr(unpack, "GzipFile", gzip.GzipFile)
 
 
 class Special(NamedTuple):

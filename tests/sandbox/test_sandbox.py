@@ -344,6 +344,7 @@ def test_a_server_that_cannot_start_tells_why(tmp_path):
 
 
 def test_a_missing_program_is_explained(monkeypatch):
+    monkeypatch.delenv("EDS_NATS_SERVER", raising=False)
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
 
     with pytest.raises(ConfigError, match="not installed") as caught:
@@ -357,3 +358,19 @@ def test_control_c_does_not_reach_the_server(tmp_path):
         group = os.getpgid(server.pid)
 
     assert group != os.getpgid(0)
+
+
+def test_another_program_may_be_named(monkeypatch, tmp_path):
+    program = tmp_path / "other"
+    program.write_text("")
+    program.chmod(0o755)
+    monkeypatch.setenv("EDS_NATS_SERVER", str(program))
+
+    assert find_executable() == str(program)
+
+
+def test_another_program_that_is_not_there_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("EDS_NATS_SERVER", str(tmp_path / "nowhere"))
+
+    with pytest.raises(ConfigError, match=r"EDS_NATS_SERVER is .*nowhere"):
+        find_executable()

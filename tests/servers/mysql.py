@@ -117,7 +117,8 @@ class OwnMysql(MysqlServer):
         self.ca_file = home / "ca.pem"
         self._program = program
         self._home = home
-        self._user = unprivileged_user()
+        #: Who owns its files; None: whoever runs the tests.
+        self.user = unprivileged_user()
         self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str) -> str:
@@ -136,7 +137,7 @@ class OwnMysql(MysqlServer):
     def create(self) -> None:
         """Make the data directory and start the server."""
         certify(self._home, self.ca_file)
-        give_away(self._home, self._user)
+        give_away(self._home, self.user)
         self._initialize()
         self.start()
         self.execute(f"CREATE USER eds IDENTIFIED BY '{PASSWORD}'")
@@ -180,6 +181,10 @@ class OwnMysql(MysqlServer):
         self.stop("immediate")
         shutil.rmtree(self._home)
 
+    def directory(self, database: str) -> Path:
+        """Where the files of *database* are."""
+        return self._data / database
+
     @property
     def _data(self) -> Path:
         return self._home / "data"
@@ -198,9 +203,9 @@ class OwnMysql(MysqlServer):
         return {
             "cwd": self._home,
             "stdin": subprocess.DEVNULL,
-            "user": self._user,
-            "group": self._user and pwd.getpwnam(self._user).pw_gid,
-            "extra_groups": self._user and (),
+            "user": self.user,
+            "group": self.user and pwd.getpwnam(self.user).pw_gid,
+            "extra_groups": self.user and (),
         }
 
     def _initialize(self) -> None:

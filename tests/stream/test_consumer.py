@@ -3,12 +3,12 @@
 from contextlib import asynccontextmanager
 
 import pytest
-from nats.aio.msg import Msg
 
 from eds_core.stream import consumer as module
 from eds_core.stream.api import company_filter
 from eds_core.stream.consumer import Consumer
 from eds_core.stream.credit import Pool
+from eds_core.stream.reader import Delivery
 from stream.harness import (
     A,
     connected,
@@ -50,13 +50,13 @@ async def consuming(sandbox, after=0, **options):
 def data(sequence, delivered, *, at=HOUR, pending=0, reply=None):
     """A message as the server would deliver it."""
     reply = reply or f"$JS.ACK.dbchange.c.1.{sequence}.{delivered}.{at}.{pending}"
-    return Msg(None, f"dbchange.order.INSERT.{A}", reply, b"x", {})
+    return Delivery(f"dbchange.order.INSERT.{A}", reply, b"x", {})
 
 
 def status(consumer, code, description="", **headers):
     lines = {name.replace("_", "-"): str(value) for name, value in headers.items()}
     told = {"Status": str(code), "Description": description, **lines}
-    return Msg(None, f"{consumer._inbox}.1", "", b"", told)
+    return Delivery(f"{consumer._inbox}.1", "", b"", told)
 
 
 def heartbeat(consumer, delivered, sequence):
@@ -76,7 +76,7 @@ def fed(tmp_path, messages, after=0, **options):
         async with consuming(sandbox, after, **options) as (consumer, items):
             for message in messages:
                 given = message(consumer) if callable(message) else message
-                await consumer._on_message(given)
+                consumer._on_delivery(given)
             reason = consumer.reason
             return consumer, [item.sequence for item in items], reason
 
@@ -216,8 +216,8 @@ def test_nothing_is_taken_once_it_was_left(tmp_path):
     async def scenario(sandbox):
         async with consuming(sandbox) as (consumer, items):
             consumer.abandon()
-            await consumer._on_message(data(1, 1))
-            await consumer._on_message(heartbeat(consumer, 0, 9))
+            consumer._on_delivery(data(1, 1))
+            consumer._on_delivery(heartbeat(consumer, 0, 9))
             return items
 
     assert in_sandbox(tmp_path, scenario) == []

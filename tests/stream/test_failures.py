@@ -6,6 +6,9 @@ import time
 import pytest
 
 from eds_core.errors import FatalError
+from eds_core.stream import Connection, Feed, Settings
+from eds_core.stream import consumer as module
+from eds_core.testing.proxy import Harm, proxy
 from stream.harness import (
     A,
     B,
@@ -128,3 +131,42 @@ def test_a_request_does_not_outwait_its_connection(tmp_path):
         await asyncio.to_thread(sandbox.server.start)
 
     in_sandbox(tmp_path, scenario)
+
+
+def test_an_answer_that_is_late_with_all_else_is_waited_for(tmp_path):
+    """A slow line, or a pause: that is not the fault of the one who was asked."""
+
+    async def scenario(sandbox):
+        with proxy("127.0.0.1", sandbox.server.port) as between:
+            connection = Connection(through(between, sandbox))
+            await connection.open()
+            between.harm = Harm.HOLD
+            question = connection.request("schema.order.latest", b"{}", 0.2)
+            asking = asyncio.ensure_future(question)
+            await asyncio.sleep(1)
+            between.heal()
+            answer = await asking
+            await connection.close()
+            return answer
+
+    assert b'"success":true' in in_sandbox(tmp_path, scenario).replace(b" ", b"")
+
+
+def test_stopping_does_not_wait_for_a_line_that_is_silent(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_GONE_WITHIN", 0.2)
+
+    async def scenario(sandbox):
+        with proxy("127.0.0.1", sandbox.server.port) as between:
+            feed = Feed(through(between, sandbox))
+            await feed.open()
+            await feed.ready(Reader(feed).follow())
+            between.harm = Harm.HOLD
+            async with asyncio.timeout(10):  # the silence alone is told in 15 seconds
+                await feed.close()
+            between.heal()
+
+    in_sandbox(tmp_path, scenario)
+
+
+def through(between, sandbox):
+    return Settings((f"nats://127.0.0.1:{between.port}",), sandbox.credentials)

@@ -7,84 +7,66 @@ order to a destination that guards rows by version and remembers deletions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import ItemsView, Mapping
 
-from .event import ChangeEvent, Key, Row, Version, VersionedKey
+from .event import ChangeEvent, Key, Row, VersionedKey
 from .schema import TableSchema
 
 
-class Last:
-    """The last word on one key: at most one deletion, then at most one row."""
-
-    __slots__ = ("deleted", "deletion", "event", "row")
-
-    def __init__(self) -> None:
-        self.deleted: Version | None = None
-        self.deletion: ChangeEvent | None = None
-        self.row: Row | None = None
-        self.event: ChangeEvent | None = None
-
-    def upsert(self, row: Row, event: ChangeEvent) -> None:
-        """Take *row* unless something newer is known; equal: the later wins."""
-        if self.row is not None and row.version < self.row.version:
-            return
-        if self.deleted is not None and row.version < self.deleted:
-            return
-        self.row, self.event = row, event
-
-    def delete(self, version: Version, event: ChangeEvent) -> None:
-        if self.deleted is None or version >= self.deleted:
-            self.deleted, self.deletion = version, event
-        if self.row is not None and self.row.version <= version:
-            self.row = self.event = None
-
-
 class Run:
-    """Changes of one table under one model version, one entry per key."""
+    """Changes of one table under one model version: the last word on each key.
 
-    __slots__ = ("_last", "table")
+    That is at most one deletion, then at most one row.
+    """
+
+    __slots__ = ("_deletions", "_rows", "table")
 
     def __init__(self, table: TableSchema) -> None:
         self.table = table
-        self._last: dict[Key, Last] = {}
+        self._deletions: dict[Key, ChangeEvent] = {}
+        self._rows: dict[Key, ChangeEvent] = {}  # always newer than the deletion
 
     def add(self, event: ChangeEvent) -> None:
-        """Raises DecodeError when the event's key does not fit the table."""
+        """Take *event* unless something newer is known; equal: the later wins.
+
+        Raises DecodeError when the event's key does not fit the table.
+        """
         key = event.key(self.table)
-        last = self._last.get(key)
-        if last is None:
-            last = self._last[key] = Last()
         if event.deletes:
-            last.delete(event.version, event)
-        else:
-            last.upsert(Row(key, event.version, event.after), event)
+            self._delete(key, event)
+        elif not (
+            _newer(self._rows, key, event) or _newer(self._deletions, key, event)
+        ):
+            self._rows[key] = event
+
+    def _delete(self, key: Key, event: ChangeEvent) -> None:
+        if not _newer(self._deletions, key, event):
+            self._deletions[key] = event
+        if not _newer(self._rows, key, event):
+            self._rows.pop(key, None)
 
     @property
     def deletes(self) -> list[VersionedKey]:
         """Keys to delete, sorted. They come before the upserts."""
-        return sorted(
-            VersionedKey(key, last.deleted)
-            for key, last in self._last.items()
-            if last.deleted is not None
-        )
-
-    @property
-    def rows(self) -> Iterator[Row]:
-        """Rows to write, in no order."""
-        return (last.row for last in self._last.values() if last.row is not None)
+        return [
+            VersionedKey(key, e.version)
+            for key, e in sorted(self._deletions.items(), key=_first)
+        ]
 
     @property
     def upserts(self) -> list[Row]:
         """Rows to write, sorted by key."""
-        return sorted(self.rows, key=_key)
+        found = sorted(self._rows.items(), key=_first)
+        return [Row(key, event.version, event.after) for key, event in found]
+
+    @property
+    def written(self) -> ItemsView[Key, ChangeEvent]:
+        """The events whose rows are to be written, by key."""
+        return self._rows.items()
 
     def event(self, key: Key) -> ChangeEvent:
         """The event behind the row of *key*, or else behind its deletion."""
-        last = self._last[key]
-        found = last.event or last.deletion
-        if found is None:
-            raise KeyError(key)
-        return found
+        return self._rows.get(key) or self._deletions[key]
 
 
 class Batch:
@@ -111,5 +93,11 @@ class Batch:
         self.size += 1
 
 
-def _key(row: Row) -> Key:
-    return row.key
+def _newer(known: Mapping[Key, ChangeEvent], key: Key, event: ChangeEvent) -> bool:
+    """Whether what is known of *key* is newer than *event*."""
+    found = known.get(key)
+    return found is not None and found.version > event.version
+
+
+def _first(item: tuple[Key, ChangeEvent]) -> Key:
+    return item[0]

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from .credentials import Credentials
 from .destination import Destination
 from .errors import ConfigError, FatalError, TableError, TakenOver
+from .failpoints import reached
 from .ledger import Checkpoint, Heartbeat, Ledger, Role, row_gone
 from .positions import Positions
 from .stream import STREAM, Feed, first_position
@@ -157,6 +158,7 @@ class Claims:
             raise ConfigError(
                 f"company {company} has no position, and there is no NATS"
             )
+        reached("position.before")
         durables = self._identity.durables(company)
         position = await first_position(
             self._feed.connection, company, durables, look_back
@@ -176,6 +178,7 @@ class Claims:
             self._identity.prefix,
         )
         await self._call(self._ledger.establish, checkpoint)
+        reached("position.after")
 
     def _check(self, checkpoint: Checkpoint) -> None:
         """The same account and stream, or the sequence means nothing."""
@@ -201,11 +204,13 @@ class Claims:
 
     async def claim(self, company: str) -> Checkpoint:
         """Take *company*, whoever had it."""
+        reached("claim.before")
         found: Checkpoint | None = await self._call(
             self._ledger.claim, company, self._identity.owner, self._identity.role
         )
         if found is None:
             raise row_gone(company)
+        reached("claim.after")
         self.positions.take(found)
         return found
 

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from .claims import Claims
 from .errors import PositionMoved, TakenOver, TransientError
@@ -81,20 +80,25 @@ class Companies:
         )
 
     async def _all_are_read(self) -> None:
-        waits = [self._feed.ready(subject) for subject in self._subjects.values()]
-        every = asyncio.ensure_future(asyncio.gather(*waits))
-        futures: set[asyncio.Future[Any]] = {every, self._feed.failed}
-        await asyncio.wait(
-            futures, timeout=_READ_WITHIN, return_when=asyncio.FIRST_COMPLETED
-        )
-        if self._feed.failed.done():
-            self._feed.failed.result()
-        if not every.done():
-            every.cancel()
-            raise TransientError(
-                f"NATS made no consumers within {_READ_WITHIN:g} s",
-                advice="the messages before this one say what it answered",
+        reading = asyncio.create_task(self._ready())
+        futures: set[asyncio.Future[None]] = {reading, self._feed.failed}
+        try:
+            await asyncio.wait(
+                futures, timeout=_READ_WITHIN, return_when=asyncio.FIRST_COMPLETED
             )
+            if self._feed.failed.done():
+                self._feed.failed.result()
+            if not reading.done():
+                raise TransientError(
+                    f"NATS made no consumers within {_READ_WITHIN:g} s",
+                    advice="the messages before this one say what it answered",
+                )
+        finally:
+            reading.cancel()
+
+    async def _ready(self) -> None:
+        for subject in self._subjects.values():
+            await self._feed.ready(subject)
 
     async def claim_again(self, company: str) -> None:
         """The checkpoint is not where we left it: go on from where it is."""

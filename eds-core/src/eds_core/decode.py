@@ -128,10 +128,10 @@ def _check_names(table: str, model_version: str) -> None:
         raise DecodeError(f"modelVersion {model_version[:80]!r} is not one")
 
 
-def _key(values: list[str | int]) -> list[str]:
+def _key(values: list[str | int]) -> tuple[str, ...]:
     if not values:
         raise DecodeError("the event has no key")
-    return list(map(str, values))
+    return tuple(map(str, values))
 
 
 def _row(after: msgspec.Raw, operation: Operation) -> msgspec.Raw:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib.metadata import EntryPoint, entry_points
@@ -12,9 +13,11 @@ import pluggy
 from .driver import PROJECT, VERBS, Capabilities, Driver
 from .errors import ConfigError, OtherDriver
 from .event import Row, VersionedKey
-from .ledger import Ledger
+from .ledger import Ledger, Quarantined
 from .plugins import BatchReport, Observer
 from .schema import ColumnType, SchemaChange, TableSchema, diff
+
+log = logging.getLogger("eds.plugins")
 
 DRIVERS = "eds.drivers"
 
@@ -123,6 +126,7 @@ class Destination:
 
     def __init__(self, driver: Driver, plugins: Iterable[object] = ()) -> None:
         self._plugins = tuple(plugins)
+        self._failed: set[tuple[str, str]] = set()
         self._drive(driver)
 
     def _drive(self, driver: Driver) -> None:
@@ -205,10 +209,29 @@ class Destination:
         return cast(int, self._hook.bulk_load(table=table, rows=rows))
 
     def batch_written(self, report: BatchReport) -> None:
-        self._hook.batch_written(report=report)
+        self._observe("batch_written", report=report)
 
     def batch_failed(self, error: Exception) -> None:
-        self._hook.batch_failed(error=error)
+        self._observe("batch_failed", error=error)
+
+    def quarantined(self, entries: Sequence[Quarantined]) -> None:
+        self._observe("quarantined", entries=entries)
+
+    def _observe(self, hook: str, **arguments: object) -> None:
+        """Tell each observer: one that fails keeps neither the others nor the stream.
+
+        Its first failure is said, not each.
+        """
+        for observer in getattr(self._hook, hook).get_hookimpls():
+            try:
+                observer.function(*(arguments[name] for name in observer.argnames))
+            except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+                failed = observer.plugin_name, hook
+                if failed not in self._failed:
+                    log.warning(
+                        "plugin %s: %s fails: %s", *failed, type(error).__name__
+                    )
+                self._failed.add(failed)
 
 
 def open_destination(url: str, plugins: Iterable[object] = ()) -> Destination:

@@ -35,6 +35,8 @@ class Capabilities:
     bulk_rows: int = 5_000
     #: Instances that an import may open side by side, each for other tables.
     writers: int = 1
+    #: A bulk load takes less time for rows that have ``cells``.
+    cells: bool = False
 
 
 class Driver(ABC):

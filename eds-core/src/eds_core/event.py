@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Self
 
@@ -46,9 +45,9 @@ class Version(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``<nanoseconds>.<counter>``; the counter may be absent."""
+        wall, _, logical = text.partition(".")
         if not _MVCC(text):
             raise DecodeError(f"mvccTimestamp {text[:60]!r} is not a version")
-        wall, _, logical = text.partition(".")
         # for every event: cls(...) takes twice as long
         return tuple.__new__(cls, (int(wall), int(logical or 0)))
 
@@ -80,12 +79,21 @@ class Row:
     *after* is never parsed unless somebody asks for ``tokens`` or ``values``.
     """
 
-    __slots__ = ("_tokens", "after", "key", "version")
+    __slots__ = ("_tokens", "after", "cells", "key", "version")
 
-    def __init__(self, key: Key, version: Version, after: bytes | msgspec.Raw) -> None:
+    def __init__(
+        self,
+        key: Key,
+        version: Version,
+        after: bytes | msgspec.Raw,
+        cells: bytes = b"",
+    ) -> None:
         self.key = key
         self.version = version
         self.after = after
+        #: *after* as ``eds_core.cells`` has it, by the types of the schema that the
+        #: row was read for; empty: nobody has made them.
+        self.cells = cells
         self._tokens: dict[str, msgspec.Raw] | None = None
 
     @property
@@ -122,20 +130,30 @@ class VersionedKey(NamedTuple):
     version: Version
 
 
-@dataclass(slots=True)
-class Message:
+class Message(msgspec.Struct, gc=False, eq=False):
     """What NATS delivered, and where it stands in the stream."""
 
     subject: str
-    data: bytes = field(repr=False)  # the shop's
+    data: bytes  # the shop's
     sequence: int
     time: int  # nanoseconds since 1970, by the NATS server's clock
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     #: Bytes that decoding it has added to its own: a packed row takes up both.
-    unpacked: int = field(default=0, init=False, compare=False)
-    _tokens: list[str] = field(
-        default_factory=list, init=False, repr=False, compare=False
-    )
+    unpacked: int = 0
+    _tokens: list[str] | None = None
+
+    def __repr__(self) -> str:  # never the data
+        return f"Message({self.subject!r}, sequence={self.sequence})"
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same as NATS has it; what we added does not count."""
+        if not isinstance(other, Message):
+            return NotImplemented
+        mine = (self.subject, self.data, self.sequence, self.time)
+        same = mine == (other.subject, other.data, other.sequence, other.time)
+        return same and dict(self.headers) == dict(other.headers)
+
+    __hash__ = None  # type: ignore[assignment]  # as of all that can be changed
 
     @property
     def table(self) -> str:
@@ -147,7 +165,7 @@ class Message:
 
     def _token(self, index: int) -> str:
         tokens = self._tokens
-        if not tokens:  # split once: it is asked for by whoever passes it on
+        if tokens is None:  # split once: it is asked for by whoever passes it on
             tokens = self._tokens = self.subject.split(".")
         return tokens[index] if index < len(tokens) else ""
 
@@ -185,13 +203,13 @@ class ChangeEvent(msgspec.Struct, gc=False, frozen=True):
 
         (A region has at times been put in front.)
         """
-        count = len(table.key)
-        if len(self.raw_key) < count:
+        found, count = self.raw_key, len(table.key)
+        if len(found) < count:
             raise DecodeError(
-                f"the event's key has {len(self.raw_key)} values, "
+                f"the event's key has {len(found)} values, "
                 f"table {table.name} needs {count}"
             )
-        return tuple(self.raw_key[-count:])
+        return tuple(found[-count:])
 
     def __repr__(self) -> str:  # never the values: they are the shop's
         return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from .errors import DecodeError
 from .event import ChangeEvent, Key, Message, Operation, Row, Version
 from .schema import TableSchema
+from .shapes import Shape
 
 #: A line that is longer is no row of a shop.
 MAX_LINE = 64 * 1024 * 1024
@@ -24,6 +25,7 @@ _FILE, _LINE, _VERSION = "eds-file", "eds-line", "eds-version"
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _MOST_KNOWN = 4096  # sets of columns
+_MOST_SHAPES = 32  # each takes about 2 ms to make
 # Sequences of lines lie where no stream will ever come to.
 _FIRST_SEQUENCE = 1 << 62
 
@@ -39,18 +41,24 @@ _META = msgspec.json.Decoder(_Meta)
 
 def parse_line(line: bytes) -> Tokens:
     """Each column's JSON text. Raises DecodeError."""
+    _check_utf8(line)
     try:
-        if not line.isascii():
-            line.decode()  # what is kept raw is not checked otherwise
         return _TOKENS.decode(line)
-    except UnicodeDecodeError as error:
-        raise DecodeError(f"not in UTF-8: byte {error.start}") from error
     except msgspec.ValidationError as error:
         raise DecodeError("not a JSON object") from error
     except msgspec.DecodeError as error:
         raise DecodeError(f"not valid JSON: {_plain(error)}") from error
     except RecursionError as error:
         raise DecodeError("nested too deep") from error
+
+
+def _check_utf8(line: bytes) -> None:
+    """What is kept raw is not checked otherwise."""
+    try:
+        if not line.isascii():
+            line.decode()
+    except UnicodeDecodeError as error:
+        raise DecodeError(f"not in UTF-8: byte {error.start}") from error
 
 
 def _plain(error: Exception) -> str:
@@ -62,31 +70,99 @@ class LineReader:
     """Makes rows of one table from lines.
 
     A column that a line lacks is left alone: each set of columns seen is a schema
-    of its own.
+    of its own. Lines that are shaped as the one before them are read at once.
     """
 
-    def __init__(self, table: TableSchema) -> None:
+    def __init__(
+        self,
+        table: TableSchema,
+        only: Collection[tuple[str, ...]] | None = None,
+        *,
+        cells: bool = False,
+    ) -> None:
+        """Of a file with several tables, lines with just the columns *only*.
+
+        With *cells*, rows have them where they cost little.
+        """
         self.table = table
-        self._names = frozenset(table.types)
+        self._cells = cells
+        self._only = only
         self._narrowed: dict[tuple[str, ...], TableSchema] = {}
         self._same: dict[str, TableSchema] = {table.model_version: table}
+        self._shape: Shape | None = None
+        self._shapes: dict[str, Shape] = {}
+        self._missed: TableSchema | None = None  # the last line's that was otherwise
+        self._token = b""
+        self._company = ""  # what that token says
 
     def read(
-        self, line: bytes, tokens: Tokens, snapshot: Version | None, now: int
-    ) -> tuple[TableSchema, Row]:
-        """The row, and the schema of just its columns. Raises DecodeError.
+        self, line: bytes, snapshot: Version | None, now: int
+    ) -> tuple[TableSchema, Row, str] | None:
+        """The row with the schema of just its columns, and its company.
 
         Its version is that of the *snapshot*, or the last change that the row tells
-        of itself, not after *now*.
+        of itself, not after *now*. None: it is another table's. Raises DecodeError.
         """
-        key = self._key(tokens)
-        version = own_version(tokens, now) if snapshot is None else snapshot
-        names = tuple(tokens)
-        schema = self._narrowed.get(names) or self._narrow(names)
-        return schema, Row(key, version, line)
+        if self._only is None:
+            _check_utf8(line)
+            shape = self._shape
+            if shape and (taken := shape.take(line)) is not None:
+                return self._usual(line, shape, taken, snapshot, now)
+        tokens = parse_line(line)
+        if self._only is not None and tuple(tokens) not in self._only:
+            return None
+        return self.take(line, tokens, snapshot, now)
 
-    def _key(self, tokens: Tokens) -> Key:
-        return tuple([_key_text(tokens, name) for name in self.table.key])
+    def take(
+        self, line: bytes, tokens: Tokens, snapshot: Version | None, now: int
+    ) -> tuple[TableSchema, Row, str]:
+        """What ``read`` returns, of a line that is taken apart already."""
+        key = self._key([tokens.get(name) for name in self.table.key])
+        version = own_version(tokens, now) if snapshot is None else snapshot
+        company = text_of(tokens, "companyId")
+        return self._schema(tuple(tokens)), Row(key, version, line), company
+
+    def _usual(
+        self,
+        line: bytes,
+        shape: Shape,
+        taken: msgspec.Struct,
+        snapshot: Version | None,
+        now: int,
+    ) -> tuple[TableSchema, Row, str]:
+        company = ""
+        key = self._key([getattr(taken, field) for field in shape.key])
+        if snapshot is None:
+            tokens = {n: getattr(taken, field) for n, field in shape.aside.items()}
+            snapshot = own_version(tokens, now)
+        if (field := shape.aside.get("companyId")) is not None:
+            company = self._company_of(getattr(taken, field))
+        cells = shape.cells(taken) if self._cells else b""
+        return shape.schema, Row(key, snapshot, line, cells), company
+
+    def _key(self, tokens: list[msgspec.Raw | None]) -> Key:
+        return tuple(map(_key_text, tokens, self.table.key))
+
+    def _company_of(self, token: msgspec.Raw) -> str:
+        """Mostly that of the line before."""
+        if (data := bytes(token)) != self._token:
+            self._token, self._company = data, text_of({"": token}, "")
+        return self._company
+
+    def _schema(self, names: tuple[str, ...]) -> TableSchema:
+        """What a line has the columns *names* of; its shape, when it comes twice."""
+        schema = self._narrowed.get(names) or self._narrow(names)
+        if schema is self._missed:
+            self._shape = self._shape_of(schema, names)
+        self._missed = schema
+        return schema
+
+    def _shape_of(self, schema: TableSchema, names: tuple[str, ...]) -> Shape | None:
+        known = self._shapes.get(schema.model_version)
+        if known is None and len(self._shapes) < _MOST_SHAPES:
+            known = Shape(self.table, schema, names)
+            self._shapes[schema.model_version] = known
+        return known or self._shape
 
     def _narrow(self, names: tuple[str, ...]) -> TableSchema:
         new = narrowed(self.table, names)
@@ -109,8 +185,7 @@ def narrowed(table: TableSchema, names: tuple[str, ...]) -> TableSchema:
     return TableSchema(table.name, version, columns, table.key, table.inferred)
 
 
-def _key_text(tokens: Tokens, name: str) -> str:
-    token = tokens.get(name)
+def _key_text(token: msgspec.Raw | None, name: str) -> str:
     value = None if token is None else msgspec.json.decode(token)
     if isinstance(value, str):
         return value
@@ -122,11 +197,8 @@ def _key_text(tokens: Tokens, name: str) -> str:
 
 def own_version(tokens: Tokens, now: int) -> Version:
     """The last change that a row tells of itself, as a lower bound; else the oldest."""
-    for moment in (
-        _meta_version(tokens),
-        _moment(tokens, "updatedDate"),
-        _moment(tokens, "createdDate"),
-    ):
+    for tell in (_meta_version, _updated, _created):
+        moment = tell(tokens)
         if moment is not None and 0 <= moment <= now:
             return Version(moment)
     return Version(0)
@@ -138,6 +210,14 @@ def _meta_version(tokens: Tokens) -> int | None:
     except (msgspec.MsgspecError, RecursionError):
         return None
     return None if version is None else version * 1_000_000
+
+
+def _updated(tokens: Tokens) -> int | None:
+    return _moment(tokens, "updatedDate")
+
+
+def _created(tokens: Tokens) -> int | None:
+    return _moment(tokens, "createdDate")
 
 
 def _moment(tokens: Tokens, name: str) -> int | None:
@@ -210,7 +290,7 @@ def finish_event(
     told = message.header(_VERSION)
     snapshot = Version.parse(told) if told else None
     tokens = parse_line(message.data)
-    schema, row = LineReader(table).read(message.data, tokens, snapshot, now)
+    schema, row, _ = LineReader(table).take(message.data, tokens, snapshot, now)
     return _event(message, row.key, row.version, schema.model_version), schema
 
 

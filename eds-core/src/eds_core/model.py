@@ -12,6 +12,7 @@ from .event import ChangeEvent
 from .schema import Column, ColumnType, TableSchema, check_name, widened
 from .values import parse_json
 
+_REGION = "crdb_region"  # CockroachDB's column of where a row lives
 _MOST_INFERRED = 1000  # columns; databases end near 1,000 to 1,600
 _INT64 = 1 << 63
 
@@ -141,9 +142,10 @@ def _key(event: ChangeEvent, row: Mapping[str, object]) -> tuple[str, ...]:
     last = event.raw_key[-1]
     if (not row and len(event.raw_key) == 1) or str(row.get("id")) == last:
         return ("id",)
+    first, *rest = event.raw_key  # a region has at times been put in front
+    parts = rest if rest and first == row.get(_REGION) else event.raw_key
     names = [
-        [name for name, value in row.items() if str(value) == part]
-        for part in event.raw_key
+        [name for name, value in row.items() if str(value) == part] for part in parts
     ]
     if all(len(found) == 1 for found in names):
         return tuple(found[0] for found in names)

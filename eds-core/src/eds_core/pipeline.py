@@ -25,6 +25,7 @@ from .errors import (
     ConfigError,
     FatalError,
     PositionMoved,
+    TableError,
     TakenOver,
     TransientError,
 )
@@ -48,6 +49,10 @@ R = TypeVar("R")
 _CHORES_EVERY = 2.0  # seconds: retries and resumes asked for, another owner
 _RETRIES = 500  # messages out of the quarantine that are tried again at once
 _IDLE_MOVE_EVERY = 60.0  # seconds: the checkpoint follows an idle stream
+
+# Nothing can be written for now. A TableError that comes so far is about EDS's own
+# tables: one of the shop's is parked instead.
+_OUTAGES = (TransientError, TableError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ class Pipeline:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eds-writer")
         self._writer = Writer(destination)
         self._intake = Intake(options.watch)
-        self._registry = Registry(NatsSchemas(feed), self._intake.arrived.set)
+        self._registry = Registry(NatsSchemas(feed), self._schema_came)
         self._repeats = Repeats(feed, self._intake, self._registry.get)
         claims = Claims(feed, destination, options.identity, self._call)
         self._companies = Companies(feed, self._intake, claims, self._repeats)
@@ -85,6 +90,7 @@ class Pipeline:
         self._idle_move_every = _IDLE_MOVE_EVERY * max(1.0, destination.freshness)
         self._next_chores = 0.0
         self._retried = 0  # the sequence that retries have come to
+        self._retrying = False  # some may wait for a schema
         self._next_idle_move = time.monotonic() + self._idle_move_every
 
     def stop(self) -> None:
@@ -190,7 +196,7 @@ class Pipeline:
                 log.warning("%s", moved)
                 await self._start_again(moved.company)
                 work = work.without_company(moved.company)
-            except TransientError as error:
+            except _OUTAGES as error:
                 work = await self._recover(work, error, backoff)
         return None
 
@@ -204,7 +210,7 @@ class Pipeline:
                 await self._call(self._reopen)
                 work = await self._companies.reclaim_all(work)
                 await self._reload()
-            except (TransientError, ConfigError) as again:
+            except (*_OUTAGES, ConfigError) as again:
                 log.warning("%s: %s (trying again)", self._destination.title, again)
             else:
                 return work
@@ -212,13 +218,14 @@ class Pipeline:
     def _reopen(self) -> None:
         self._destination.close()
         self._destination.open()
+        self._destination.ledger.create()  # a user may have dropped some of it
         self._writer.forget()
 
     async def _start_again(self, company: str) -> None:
         try:
             await self._companies.claim_again(company)
             await self._reload()
-        except TransientError as error:
+        except _OUTAGES as error:
             nothing = Work(changes=(), moves={})
             await self._recover(nothing, error, Backoff(first=0.1, most=30))
 
@@ -235,6 +242,8 @@ class Pipeline:
             self._repeats.finish(name)
         for entry in work.quarantine.values():
             log.warning("quarantined %s (%s): %s", entry.id, entry.table, entry.reason)
+        if work.quarantine:
+            self._destination.quarantined([*work.quarantine.values()])
         self._report(written, size)
 
     def _report(self, written: Written, size: int) -> None:
@@ -268,9 +277,10 @@ class Pipeline:
             for parked in await self._call(ledger.parked):
                 await self._repeats.resume(parked, self._positions)
             retries = await self._call(self._retries)
+            self._retrying = bool(retries)
             work = self._repeats.replay(retries, self._positions)
             await self._call(self._writer.report)
-        except TransientError as error:
+        except _OUTAGES as error:
             nothing = Work(changes=(), moves={})
             await self._recover(nothing, error, Backoff(first=0.1, most=30))
             return
@@ -290,6 +300,12 @@ class Pipeline:
         if self._retried:
             self._next_chores = 0  # there may be more
         return found
+
+    def _schema_came(self) -> None:
+        """What has waited for it need not wait any longer."""
+        if self._retrying:
+            self._next_chores = 0
+        self._intake.arrived.set()
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -313,7 +329,7 @@ class Pipeline:
         await self._feed.close()
         try:
             await self._call(self._writer.report)
-        except (TransientError, FatalError) as error:
+        except (*_OUTAGES, FatalError) as error:
             log.debug("freshness not written: %s", error)
         await self._call(self._destination.close)
         self._thread.shutdown()

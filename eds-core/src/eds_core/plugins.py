@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
+from queue import Full, Queue
+from threading import Thread
 
 from .driver import hookspec
 from .errors import ConfigError
+from .ledger import Quarantined
+
+log = logging.getLogger("eds.plugins")
 
 PLUGINS = "eds.plugins"
 
@@ -27,7 +33,11 @@ class BatchReport:
 
 
 class Observer:
-    """Hooks that watch. Any number of plugins may implement any of them."""
+    """Hooks that watch. Any number of plugins may implement any of them.
+
+    They are called in the stream's own thread: return at once, and leave what takes
+    time to a ``Background``. What one raises is logged, and stops nothing.
+    """
 
     @hookspec
     def batch_written(self, report: BatchReport) -> None:
@@ -36,6 +46,60 @@ class Observer:
     @hookspec
     def batch_failed(self, error: Exception) -> None:
         """A transaction was rolled back; the pipeline decides what follows."""
+
+    @hookspec
+    def quarantined(self, entries: Sequence[Quarantined]) -> None:
+        """A transaction was committed that has put *entries* into quarantine.
+
+        They hold the shop's data. A message that is tried again and fails again comes
+        again. After a crash between the commit and this call, nobody is told.
+        """
+
+
+class Background:
+    """Does what an observer has to do in a thread of its own, one after the other.
+
+    At most *most* calls wait; more are dropped. *call* limits its own time. Its first
+    failure in a row is logged, and the first drop until nothing waits: never each.
+    """
+
+    def __init__(
+        self, name: str, call: Callable[[object], None], most: int = 100
+    ) -> None:
+        self._name = name
+        self._call = call
+        self._waiting: Queue[object] = Queue(most)
+        self._fails = self._drops = False
+        Thread(target=self._work, name=name, daemon=True).start()
+
+    def put(self, item: object) -> bool:
+        """Leave *item* to the thread; False when too many wait. Never blocks."""
+        try:
+            self._waiting.put_nowait(item)
+        except Full:
+            if not self._drops:
+                log.warning("%s is too slow: what does not fit is dropped", self._name)
+            self._drops = True
+            return False
+        return True
+
+    def _work(self) -> None:
+        while True:
+            item = self._waiting.get()
+            try:
+                self._call(item)
+                self._fails = False
+            except Exception as error:  # noqa: BLE001 - a plugin's call may raise anything
+                if not self._fails:
+                    log.warning("%s fails: %s", self._name, _kind(error))
+                self._fails = True
+            if self._waiting.empty():
+                self._drops = False
+
+
+def _kind(error: Exception) -> str:
+    """Without its text, which may hold anything, such as a URL with its token."""
+    return type(error).__name__
 
 
 def installed_plugins() -> Iterator[object]:

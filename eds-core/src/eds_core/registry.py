@@ -15,7 +15,7 @@ from .errors import DecodeError, EdsError, TransientError
 from .event import ChangeEvent
 from .model import infer, parse_reply
 from .schema import TableSchema
-from .stream import Feed, NoAnswer
+from .stream import Disconnected, Feed, NoAnswer
 from .waiting import Backoff
 
 log = logging.getLogger("eds.registry")
@@ -45,9 +45,15 @@ class NatsSchemas:
 
     async def fetch(self, table: str, version: str) -> TableSchema | None:
         subject = f"schema.{table}.{version}"
-        connection = await self._feed.connected()
-        answer = await connection.request(subject, b"{}", self._patience)
-        return parse_reply(answer, table)
+        while True:
+            connection = await self._feed.connected()
+            try:
+                answer = await connection.request(subject, b"{}", self._patience)
+            except Disconnected as error:  # that says nothing of the service
+                log.debug("%s", error)
+                await connection.lost.wait()
+            else:
+                return parse_reply(answer, table)
 
 
 class _Entry:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from .decode import decode
 from .errors import DecodeError
 from .event import Message
+from .failpoints import reached
 from .intake import Entry, Intake, Schemas
 from .ledger import Parked, Quarantined
 from .line import finish_event, is_line, line_event
@@ -90,6 +91,7 @@ class Repeats:
         held = positions.held.get(parked.company)
         if not parked.resume or name in self._resumes or held is None:
             return
+        reached("resume.before")
         log.info("table %s resumes at sequence %d", parked.table, parked.sequence)
         self._parked[name] = parked
         intake = Intake(arrived=self._live.arrived)
@@ -100,6 +102,7 @@ class Repeats:
         # What the live lane has passed over so far is what has to be read again.
         target = max(held.sequence, self._live.examined(parked.company))
         self._resumes[name] = _Resume(parked, target, intake, subject)
+        reached("resume.after")
 
     def take(self, positions: Positions) -> tuple[Work, int] | None:
         """The next work of a table that resumes, and its size; None for now."""

@@ -15,7 +15,7 @@ import msgspec
 
 from .batch import Batch, Run
 from .errors import DecodeError, EdsError, RejectedError
-from .event import ChangeEvent, Key, Message, Row, shown
+from .event import ChangeEvent, Key, Message, shown
 from .intake import Entry
 from .ledger import Move, Parked, Quarantined
 from .schema import TableSchema
@@ -164,8 +164,8 @@ def _hidden(work: Work, bad: Mapping[int, EdsError]) -> dict[int, EdsError]:
         if event.message.sequence in bad:
             continue
         reader = readers.get(table) or readers.setdefault(table, KeyReader(table))
-        row = Row(event.key(table), event.version, event.after)
-        if (error := reader.check(row)) is not None:
+        error = reader.check(event.key(table), event.after)
+        if error is not None:
             found[event.message.sequence] = error
     return found
 
@@ -174,9 +174,9 @@ def disagreeing(run: Run) -> dict[int, EdsError]:
     """Rows whose own key columns say something else than the event's key."""
     reader = KeyReader(run.table)
     bad: dict[int, EdsError] = {}
-    for row in run.rows:
-        if (error := reader.check(row)) is not None:
-            bad[run.event(row.key).message.sequence] = error
+    for key, event in run.written:
+        if (error := reader.check(key, event.after)) is not None:
+            bad[event.message.sequence] = error
     return bad
 
 
@@ -188,14 +188,14 @@ class KeyReader:
         self._names = _field_names(table.key)
         self._decoder = _key_decoder(table.key)
 
-    def check(self, row: Row) -> EdsError | None:
-        """Say what is wrong with the row's key, or None."""
+    def check(self, key: Key, after: bytes | msgspec.Raw) -> EdsError | None:
+        """Say in what the row *after* disagrees with its *key*, or None."""
         try:
-            decoded = self._decoder.decode(row.after)
+            decoded = self._decoder.decode(after)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return RejectedError(f"the row is not valid JSON: {error}")
-        found = tuple(_text(getattr(decoded, name)) for name in self._names)
-        return None if found == row.key else self._differs(row.key, found)
+        found = tuple([_text(getattr(decoded, name)) for name in self._names])
+        return None if found == key else self._differs(key, found)
 
     def _differs(self, key: Key, found: tuple[str | None, ...]) -> EdsError:
         columns = ", ".join(self._table.key)

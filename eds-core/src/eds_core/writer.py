@@ -102,9 +102,10 @@ class Writer:
                     careful.add(failed.table)
                 elif failed.table in looked_at:
                     work = self._park(work, failed)
-                else:  # a user may have changed the table: compare it again
+                else:  # a user may have changed the table, or EDS's own: look again
                     looked_at.add(failed.table)
                     self._prepared.pop(failed.table, None)
+                    self._destination.ledger.create()
 
     def _park(self, work: Work, failed: _TableFailedError) -> Work:
         told = "table %s is parked, the others go on: %s. To mend it: %s"
@@ -233,13 +234,19 @@ class Writer:
         if work.quarantine:
             reached("quarantine.before")
             ledger.quarantine(list(work.quarantine.values()))
+            reached("quarantine.after")
         if work.replayed:
+            reached("retry.before")
             ledger.drop_quarantined(work.replayed)
+            reached("retry.after")
         if work.parked:
             reached("park.before")
             ledger.park(work.parked)
+            reached("park.after")
         for table, company in work.unparked:
+            reached("unpark.before")
             ledger.unpark(table, company)
+            reached("unpark.after")
         if statuses := self.freshness.due(work):
             ledger.report(statuses)
 

@@ -14,7 +14,7 @@ from sqlalchemy import URL
 
 from eds_core.errors import ConfigError
 
-from .dbapi import InfoCursor, MysqlConnection
+from .dbapi import USER_TIMEOUT, InfoCursor, MysqlConnection
 
 _TIMEOUT = 10.0  # seconds, for a connection and for the server's greeting
 #: The most of a statement that is sent at once, whatever the server takes.
@@ -36,6 +36,7 @@ _WITHOUT_EFFECT = (
 KNOWN = (
     *("ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "tls"),
     *("unix_socket", "socket", "connect_timeout", "local_infile"),
+    "tcp_user_timeout",
 )
 
 #: Of every session. What is too long, too large or no value is an error and never
@@ -68,6 +69,7 @@ class Place:
     password: str = field(repr=False)
     unix_socket: str
     timeout: float
+    user_timeout: int  # milliseconds
     mode: str  # one of MySQL's own: DISABLED ... VERIFY_IDENTITY
     files: Mapping[str, str]  # ca, cert, key
     local_infile: bool
@@ -96,6 +98,7 @@ def parse(url: URL, shown: str) -> Place:
         str(url.password or ""),
         unix,
         _seconds(given.get("connect_timeout", str(_TIMEOUT)), shown),
+        _milliseconds(given.get("tcp_user_timeout", str(USER_TIMEOUT)), shown),
         _mode(given, shown, here=bool(unix) or is_loopback(host)),
         {n: given[f"ssl_{n}"] for n in ("ca", "cert", "key") if f"ssl_{n}" in given},
         given.get("local_infile", "0").lower() in ("1", "true", "on", "yes"),
@@ -112,6 +115,15 @@ def _seconds(text: str, shown: str) -> float:
         return min(seconds, _TIMEOUT)
     raise ConfigError(
         f"{shown}: connect_timeout is no number of seconds", advice="write 10"
+    )
+
+
+def _milliseconds(text: str, shown: str) -> int:
+    if re.fullmatch(r"[1-9]\d{2,5}", text):
+        return int(text)
+    raise ConfigError(
+        f"{shown}: tcp_user_timeout is no number of milliseconds from 100 to 999999",
+        advice=f"write {USER_TIMEOUT}",
     )
 
 
@@ -158,6 +170,7 @@ def connect(place: Place, *, read_only: bool) -> MysqlConnection:
         unix_socket=place.unix_socket or None,
         connect_timeout=place.timeout,
         read_timeout=place.timeout,
+        user_timeout=place.user_timeout,
         charset="utf8mb4",
         client_flag=CLIENT.FOUND_ROWS,  # an UPDATE to equal values is one row, too
         local_infile=place.local_infile and not read_only,

@@ -16,8 +16,8 @@ _KEEPALIVE: Mapping[str, int] = {
     "TCP_KEEPIDLE": 30,
     "TCP_KEEPINTVL": 10,
     "TCP_KEEPCNT": 3,
-    "TCP_USER_TIMEOUT": 60_000,
 }
+USER_TIMEOUT = 60_000  # milliseconds in which what was sent has to be acknowledged
 
 
 class InfoCursor(Cursor):  # type: ignore[misc]  # PyMySQL ships no types
@@ -40,13 +40,17 @@ class MysqlConnection(pymysql.connections.Connection):  # type: ignore[misc]  # 
     offered = b""
     _answers = False  # the next packet is the first one of an answer
 
+    def __init__(self, *, user_timeout: int = USER_TIMEOUT, **options: Any) -> None:
+        self._options = {**_KEEPALIVE, "TCP_USER_TIMEOUT": user_timeout}
+        super().__init__(**options)
+
     def connect(self, sock: socket.socket | None = None) -> None:
         """Give up a silent server; once it has answered, statements may be long."""
         super().connect(sock)
         self._read_timeout = None
         raw = self._sock
         if isinstance(raw, socket.socket) and raw.family != socket.AF_UNIX:
-            for name, value in _KEEPALIVE.items():
+            for name, value in self._options.items():
                 if (option := getattr(socket, name, None)) is not None:
                     raw.setsockopt(socket.IPPROTO_TCP, option, value)
 

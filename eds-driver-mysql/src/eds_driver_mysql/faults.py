@@ -71,6 +71,7 @@ _NAMES_ONLY = frozenset(
     _NUMBERS["42501"]
     + _NUMBERS["28000"]
     + _NUMBERS["3D000"]
+    + _NUMBERS["53300"]
     + _NUMBERS["42P01"]
     + _NUMBERS["42P07"]
     + _NUMBERS["42701"]

@@ -33,7 +33,9 @@ class PostgresDriver(SqlDriver):
 
     title = "PostgreSQL"
     example_url = "postgresql://user:password@host:5432/database"
-    capabilities: ClassVar[Capabilities] = Capabilities(max_rows=2_000, writers=4)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        max_rows=2_000, writers=4, cells=True
+    )
     shared_locks = True
     version_type = "numeric(30,10)"
     check_at_once = "SET CONSTRAINTS ALL IMMEDIATE"
@@ -120,6 +122,9 @@ class PostgresDriver(SqlDriver):
 
     def write(self, target: Target, rows: Sequence[Row]) -> int:
         self._loader.touched(target)
+        return self._as_json(target, rows)
+
+    def _as_json(self, target: Target, rows: Sequence[Row]) -> int:
         return sum(
             self._run(
                 target.statements["upsert"],
@@ -134,10 +139,11 @@ class PostgresDriver(SqlDriver):
     def load(self, target: Target, rows: Sequence[Row]) -> int:
         """By COPY where rows and columns are as usual, else as JSON."""
         try:
-            return self._loader.load(target, rows)
+            changed, others = self._loader.load(target, rows)
         except (ValueError, RejectedError, TableError):
             # The general road does it, or says what is wrong.
             return self.write(target, rows)
+        return changed + self._as_json(target, others)
 
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
         self._loader.touched(target)

@@ -7,7 +7,6 @@ from typing import Any
 
 from eds_core.errors import RejectedError
 from eds_core.event import Row
-from eds_core.sql.portable import key_text
 from eds_core.sql.session import Session
 from eds_core.sql.tables import Target
 
@@ -34,23 +33,20 @@ class Loader:
         """Something else was written to the table."""
         self._new[target.real.name] = False
 
-    def load(self, target: Target, rows: Sequence[Row]) -> int:
-        """Write *rows* by COPY; return how many changed.
+    def load(self, target: Target, rows: Sequence[Row]) -> tuple[int, list[Row]]:
+        """Write rows by COPY; return how many changed, and which are still to do.
 
-        Raises ValueError for a column or a value that COPY has no usual form for,
-        RejectedError or TableError for what PostgreSQL refuses, such as a temporary
-        table; then nothing was written.
+        Raises ValueError for a column that COPY has no usual form for, RejectedError
+        or TableError for what PostgreSQL refuses, such as a temporary table; then
+        nothing was written.
         """
         copying = self._copying(target)
-        values = [copying.values(row) for row in rows]
         if self._is_new(target):
             try:
-                return self._copy(target, copying, values)
+                return self._copy(target, copying, rows)
             except RejectedError:  # a key comes twice, or the value is at fault
                 self.touched(target)
-        for row, value in zip(rows, values, strict=True):
-            value.append(key_text(row.key))
-        return self._merge(target, copying, values)
+        return self._merge(target, copying, rows)
 
     def _copying(self, target: Target) -> Copying:
         place = target.table.name, target.table.model_version
@@ -70,26 +66,43 @@ class Loader:
         return known
 
     def _copy(
-        self, target: Target, copying: Copying, values: Sequence[Sequence[Any]]
-    ) -> int:
+        self, target: Target, copying: Copying, rows: Sequence[Row]
+    ) -> tuple[int, list[Row]]:
         into = self._session.quote_table(target.real.name)
-        statement = statements.copy(target, into, self._session.quote, with_key=False)
         with self._session.savepoint(), self._session.cursor() as cursor:
-            copying.copy(cursor, statement, values)
-            return int(cursor.rowcount)
+            others = self._send(cursor, into, copying, rows, with_key=False)
+            return int(cursor.rowcount), others
 
     def _merge(
-        self, target: Target, copying: Copying, values: Sequence[Sequence[Any]]
-    ) -> int:
+        self, target: Target, copying: Copying, rows: Sequence[Row]
+    ) -> tuple[int, list[Row]]:
         quote, place = self._session.quote, self._session.quote_table
         staged, make = statements.stage(target, quote)
         with self._session.savepoint(), self._session.cursor() as cursor:
             cursor.execute(make)
             cursor.execute(f"TRUNCATE {staged}")
-            into = statements.copy(target, staged, quote, with_key=True)
-            copying.copy(cursor, into, values)
+            others = self._send(cursor, staged, copying, rows, with_key=True)
             merge = statements.merge(
                 target, place(target.real.name), place(_TOMBSTONES), staged, quote
             )
             cursor.execute(merge, (target.real.name,))
-            return int(cursor.rowcount)
+            return int(cursor.rowcount), others
+
+    def _send(
+        self,
+        cursor: Any,
+        into: str,
+        copying: Copying,
+        rows: Sequence[Row],
+        *,
+        with_key: bool,
+    ) -> list[Row]:
+        """Copy rows; return those that cannot be. PostgreSQL reads while we write."""
+        others: list[Row] = []
+        statement = statements.copy(
+            copying.columns, into, self._session.quote, with_key=with_key
+        )
+        with cursor.copy(statement) as copy:
+            for block in copying.blocks(rows, others, with_key=with_key):
+                copy.write(block)
+        return others

@@ -57,10 +57,10 @@ def stage(target: Target, quote: Quote) -> tuple[str, str]:
     return name, f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ({columns})"
 
 
-def copy(target: Target, into: str, quote: Quote, *, with_key: bool) -> str:
-    """Take rows in binary, as ``Copying`` sends them."""
-    names = [*target.columns, VERSION, *([_KEY] if with_key else [])]
-    return f"COPY {into} ({', '.join(map(quote, names))}) FROM STDIN (FORMAT BINARY)"
+def copy(columns: Sequence[str], into: str, quote: Quote, *, with_key: bool) -> str:
+    """Take rows as ``Copying`` writes them, with the values of *columns*."""
+    names = [*columns, VERSION, *([_KEY] if with_key else [])]
+    return f"COPY {into} ({', '.join(map(quote, names))}) FROM STDIN (NULL 'null')"
 
 
 def merge(

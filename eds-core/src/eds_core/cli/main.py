@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import EntryPoint, entry_points, version
 
 import click
 
@@ -25,6 +25,8 @@ _COMMANDS = {
     "quarantine": "eds_core.cli.quarantine",
     "resume": "eds_core.cli.resume",
 }
+#: Entry points of other distributions: a command's name, and a ``click.Command``.
+COMMANDS = "eds.commands"
 _SERVER = "server"
 _HELP = {"-h", "--help", "--version"}
 _ABOUT = """Stream a shop's Shopmonkey data into its own database.
@@ -40,14 +42,17 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return list(_COMMANDS)
+        own = list(_COMMANDS)
+        return own + sorted(entry_points(group=COMMANDS).names - set(own))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
-        if cmd_name not in _COMMANDS:
-            return None
-        command: click.Command = import_module(_COMMANDS[cmd_name]).command
-        return command
+        if cmd_name in _COMMANDS:
+            command: click.Command = import_module(_COMMANDS[cmd_name]).command
+            return command
+        for entry in entry_points(group=COMMANDS, name=cmd_name):
+            return _installed(entry)
+        return None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if ctx.info_name == "eds-server" and args and args[0] in ("-h", "--help"):
@@ -78,6 +83,34 @@ def _quoting_no_password() -> Iterator[None]:
     except click.UsageError as error:
         told = redact(error.format_message())
         raise click.UsageError(told, error.ctx) from None
+
+
+def _installed(entry: EntryPoint) -> click.Command:
+    """A command of another distribution; one that is broken says so when it is used."""
+    try:
+        loaded: object = entry.load()
+    except Exception as error:  # noqa: BLE001 - a third party's import may raise anything
+        return _Broken(entry, f"{type(error).__name__}: {error}")
+    if isinstance(loaded, click.Command):
+        return loaded
+    return _Broken(entry, "it is no click.Command")
+
+
+class _Broken(click.Command):
+    """Stands for a command that cannot be loaded, so that the others go on."""
+
+    def __init__(self, entry: EntryPoint, reason: str) -> None:
+        super().__init__(
+            entry.name, help="Broken: it cannot be loaded.", add_help_option=False
+        )
+        self._error = ConfigError(
+            f"the command {entry.name} ({entry.value}) cannot be loaded: {reason}",
+            advice=f"install the distribution of {entry.value} again, or remove it",
+        )
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        del ctx, args
+        raise self._error
 
 
 def _tell(ctx: click.Context, error: EdsError) -> None:

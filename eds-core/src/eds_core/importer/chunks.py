@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from eds_core.errors import DecodeError, EdsError
@@ -85,18 +85,25 @@ class Chunk:
 class Chunker:
     """Makes an item's lines into chunks.
 
-    *companies* are those whose rows may be written; none: all.
+    *companies* are those whose rows may be written; none: all. *cells* says whether
+    rows shall have them.
     """
 
     def __init__(
-        self, item: Item, companies: Iterable[str], default_company: str
+        self,
+        item: Item,
+        companies: Iterable[str],
+        default_company: str,
+        *,
+        cells: bool = False,
     ) -> None:
         self._item = item
-        self._reader = LineReader(item.table)
+        self._reader = LineReader(item.table, item.only, cells=cells)
         self._companies = frozenset(companies)
         self._default = default_company
         self._good = self._bad = 0
         self._now = time.time_ns()
+        self._ours: set[str] = set()  # those of the rows that may be written
         self.seen: set[str] = set()  # companies of the rows
 
     def chunks(self, lines: Iterable[Line], most_rows: int) -> Iterator[Chunk]:
@@ -113,29 +120,28 @@ class Chunker:
         """Add *line* to *chunk*; False when it is another table's."""
         try:
             _check_length(line)
-            tokens = parse_line(line.data)
-            if self._item.only is not None and tuple(tokens) not in self._item.only:
+            read = self._reader.read(line.data, self._item.snapshot, self._now)
+            if read is None:
                 return False
-            self._check_company(tokens)
-            schema, row = self._reader.read(
-                line.data, tokens, self._item.snapshot, self._now
-            )
+            schema, row, company = read
+            if company and company not in self._ours:
+                self._check_company(company)
         except DecodeError as error:
             return self._broken(chunk, line, error)
         chunk.add(schema, row, line)
         self._good += 1
         return True
 
-    def _check_company(self, tokens: Mapping[str, object]) -> None:
-        company = text_of(tokens, "companyId")  # type: ignore[arg-type]  # Raw values, as it wants
-        if company:
-            self.seen.add(company)
-        if company and self._companies and company not in self._companies:
-            raise DecodeError(
-                f"the row is of company {company[:40]}, which these credentials do "
-                "not name",
-                advice="import it with that company's credentials",
-            )
+    def _check_company(self, company: str) -> None:
+        self.seen.add(company)
+        if not self._companies or company in self._companies:
+            self._ours.add(company)
+            return
+        raise DecodeError(
+            f"the row is of company {company[:40]}, which these credentials do not "
+            "name",
+            advice="import it with that company's credentials",
+        )
 
     def _broken(self, chunk: Chunk, line: Line, error: DecodeError) -> bool:
         if not self._item.keeps_broken:

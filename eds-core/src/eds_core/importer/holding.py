@@ -13,6 +13,7 @@ from threading import Event
 from eds_core.claims import Claims, Identity, identity_of, this_process
 from eds_core.credentials import Credentials
 from eds_core.errors import TakenOver, TransientError
+from eds_core.failpoints import reached
 from eds_core.stream import Feed
 
 from .options import ImportOptions
@@ -107,8 +108,10 @@ class Holding:
             await asyncio.gather(task, return_exceptions=True)
             raise
         finally:
+            reached("import.release.before")
             with suppress(TransientError):  # the claim goes stale by itself
                 await self._writer.call(ledger.release, epochs)
+            reached("import.release.after")
         await task
 
     async def _check_new(self, epochs: Mapping[str, int]) -> None:

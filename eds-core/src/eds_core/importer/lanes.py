@@ -14,6 +14,7 @@ from threading import Event
 
 from eds_core.errors import EdsError, TableError
 from eds_core.event import Key
+from eds_core.failpoints import reached
 from eds_core.ledger import ImportedFile, Quarantined
 
 from .chunks import Chunk, Chunker
@@ -78,10 +79,13 @@ class Lane:
         if table in self._failed:
             tally.error = self._failed[table]
             return
+        reached("import.file.before")
         try:
             self._writer.insist(self._writer.loader.prepare, item.table)
             file = self._file(item, file, tally)
+            reached("import.done")
             self._writer.insist(self._finish, replace(file, done=True))
+            reached("import.file.after")
             tally.done, tally.share = True, 1.0
         except FileError as error:
             self._fail(tally, _told(error))
@@ -97,13 +101,14 @@ class Lane:
     def _file(self, item: Item, file: ImportedFile, tally: FileTally) -> ImportedFile:
         if file.offset:
             log.info("%s goes on behind line %d", tally.name, file.line)
-        chunker = Chunker(item, self._companies, self._default)
-        most = self._writer.destination.capabilities.bulk_rows
+        can = self._writer.destination.capabilities
+        chunker = Chunker(item, self._companies, self._default, cells=can.cells)
         flight: _Flight | None = None
         with closing(item.source.open()) as stream:
             lines = read_lines(stream, item.source.name, file.offset, file.line)
             try:
-                for chunk in chunker.chunks(lines, most):
+                for chunk in chunker.chunks(lines, can.bulk_rows):
+                    reached("import.read")
                     file, flight = self._landed(flight, file, tally, chunker), None
                     flight = self._start(chunk, file, chunker)
                     tally.share = item.source.share

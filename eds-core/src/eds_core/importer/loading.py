@@ -16,6 +16,7 @@ from functools import partial
 from eds_core.destination import Destination
 from eds_core.errors import EdsError, RejectedError, TableError
 from eds_core.event import Key, Row, Version, VersionedKey
+from eds_core.failpoints import reached
 from eds_core.isolation import Isolation
 from eds_core.ledger import ImportedFile, Quarantined
 from eds_core.line import own_version
@@ -86,14 +87,21 @@ class Loader:
         write: Callable[[TableSchema, list[Row], Loaded], None],
     ) -> Loaded:
         loaded = Loaded(bad=list(chunk.bad))
+        reached("import.begin")
         with self.destination.transaction():
             ledger = self.destination.ledger
+            reached("import.hold")
             ledger.hold(self.epochs)
             for group in chunk.groups:
+                reached("import.write.before")
                 rows = self._not_older(group.schema, group.sorted)
                 write(group.schema, rows, loaded)
+            reached("import.write.after")
             if loaded.bad:
+                reached("import.quarantine.before")
                 ledger.quarantine(loaded.bad)
+                reached("import.quarantine.after")
+            reached("import.progress")
             ledger.record_file(
                 replace(
                     file,
@@ -101,6 +109,8 @@ class Loader:
                     quarantined=file.quarantined + len(loaded.bad),
                 )
             )
+            reached("import.commit.before")
+        reached("import.commit.after")
         return loaded
 
     def _not_older(self, table: TableSchema, rows: list[Row]) -> list[Row]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 
 from eds_core.event import Key, Row, Version
+from eds_core.failpoints import reached
 from eds_core.line import narrowed, own_version, text_of
 from eds_core.schema import TableSchema
 
@@ -57,7 +58,9 @@ def prune(writer: Writer, items: Sequence[Item], companies: Collection[str]) -> 
     version = _version(items)
     pruned = 0
     for gone in _gone(writer, items, companies):
+        reached("import.prune.before")
         pruned += _delete(writer, table, gone, version)
+        reached("import.prune.after")
     if pruned:
         log.info(
             "%s: %d rows deleted that the export does not have", table.name, pruned

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from eds_core.errors import DecodeError
 from eds_core.event import Row
-from eds_core.line import LineReader, parse_line
+from eds_core.line import LineReader
 from eds_core.schema import TableSchema
 
 from .plan import Item
@@ -27,15 +27,13 @@ class Read(NamedTuple):
 def read_again(writer: Writer, items: Iterable[Item]) -> Iterator[Read]:
     """All rows of *items*. Raises StoppedError when *writer* is to stop."""
     for item in items:
-        reader = LineReader(item.table)
+        reader = LineReader(item.table, item.only)
         with item.source.open() as stream:
             for line in read_lines(stream, item.source.name):
                 writer.check()
                 try:
-                    tokens = parse_line(line.data)
-                    if item.only is not None and tuple(tokens) not in item.only:
-                        continue
-                    read = reader.read(line.data, tokens, item.snapshot, _LATE)
+                    read = reader.read(line.data, item.snapshot, _LATE)
                 except DecodeError:
                     continue  # it is in the quarantine
-                yield Read(*read)
+                if read is not None:
+                    yield Read(*read[:2])

@@ -9,10 +9,11 @@ waits in the stream. The claim makes a server of the same company wait.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from threading import Event
 
@@ -20,6 +21,7 @@ from eds_core.credentials import read_credentials
 from eds_core.destination import Destination, find_driver
 from eds_core.dryrun import DryRun
 from eds_core.errors import ConfigError, TakenOver
+from eds_core.failpoints import reached
 from eds_core.registry import NatsSchemas
 from eds_core.stream import Feed, Settings
 
@@ -34,6 +36,8 @@ from .work import Work
 from .writers import StoppedError, Writer, Writers
 
 log = logging.getLogger("eds.import")
+
+_MANY = 50_000  # objects between two searches for cycles
 
 
 class Import:
@@ -77,8 +81,10 @@ class Import:
             holding = Holding(self._options, self._credentials, self._first, self._halt)
             async with self._feed() as feed:
                 plan = await self._plan(feed)
+                reached("import.plan")
                 await holding.establish(feed, plan)
-            await self._until_done(plan, holding, writers, outcome)
+            with _rare_collections():
+                await self._until_done(plan, holding, writers, outcome)
         except StoppedError:
             outcome.stopped = True
         finally:
@@ -178,3 +184,14 @@ class Import:
                 self._halt.clear()
             else:
                 return
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Rows come by the thousand and hold no cycles: look for these less often."""
+    first, *others = gc.get_threshold()
+    gc.set_threshold(max(first, _MANY), *others)
+    try:
+        yield
+    finally:
+        gc.set_threshold(first, *others)

@@ -6,12 +6,10 @@ is refused all the same: it is not what the shop's service makes.
 
 from __future__ import annotations
 
-import gzip
 import io
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +18,8 @@ from threading import Lock
 from typing import IO, Literal
 
 from eds_core.errors import ConfigError, EdsError
+
+from .gunzip import DAMAGED, GzipFile
 
 Kind = Literal["gzip", "zip", "tar", "text", "foreign"]
 
@@ -33,6 +33,11 @@ _MAGIC = (
     (b"PK\x05\x06", "zip"),
 )
 _TEXT = frozenset(b"{\r\n\t \xef\xbb\xbf")
+_DAMAGED: tuple[type[Exception], ...] = (
+    *DAMAGED,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+)
 _AGAIN = "download the file again"
 
 
@@ -97,7 +102,7 @@ class _Unpacked(io.RawIOBase):
     def __init__(self, packed: Counted, limits: Limits, name: str) -> None:
         super().__init__()
         self._packed = packed
-        self._gzip = gzip.GzipFile(fileobj=io.BufferedReader(packed, 1 << 18))
+        self._gzip = GzipFile(fileobj=io.BufferedReader(packed, 1 << 18))
         self._limits = limits
         self._name = name
         self._count = 0
@@ -125,7 +130,7 @@ def told(name: str) -> Iterator[None]:
         yield
     except EOFError as error:
         raise FileError(f"{name} is cut off", advice=_AGAIN) from error
-    except (zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError) as e:
+    except _DAMAGED as e:
         raise FileError(f"{name} is damaged: {e}", advice=_AGAIN) from e
     except OSError as error:
         reason = error.strerror or str(error)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
+from eds_core.failpoints import reached
 from eds_core.ledger import ImportedFile
 
 from .lanes import Lane
@@ -79,7 +80,9 @@ class Work:
 
     def _forget(self) -> None:
         ids = [item.id for item in self._plan.items]
+        reached("import.forget.before")
         self._first.destination.ledger.forget_files(ids)
+        reached("import.forget.after")
 
     async def _lanes(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,12 +1,13 @@
 """The other side: a stand-in for the upstream service, for demos and tests."""
 
+from eds_core.sandbox.closing import disconnect
 from eds_core.sandbox.credentials import Keys, Permissions, issue_credentials
 from eds_core.sandbox.event import Encoding, ShopEvent, encode, message_headers
 from eds_core.sandbox.model import Column, Model, load_models, parse_models
 from eds_core.sandbox.nats_server import NatsServer, TlsFiles, find_executable
 from eds_core.sandbox.oracle import State, decode_exactly, fold, public_row
 from eds_core.sandbox.responder import SchemaResponder
-from eds_core.sandbox.sandbox import COMPANY, Sandbox, disconnect
+from eds_core.sandbox.sandbox import COMPANY, Sandbox
 from eds_core.sandbox.shop import Shop
 
 __all__ = [

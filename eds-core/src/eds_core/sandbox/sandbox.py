@@ -22,6 +22,7 @@ from typing import Self, TypeVar
 import nats
 from nats.aio.client import Client
 
+from eds_core.sandbox.closing import disconnect
 from eds_core.sandbox.credentials import Permissions, issue_credentials, write_secret
 from eds_core.sandbox.event import Encoding, ShopEvent, encode, message_headers
 from eds_core.sandbox.model import Model, load_models
@@ -276,19 +277,6 @@ async def _finish(work: Coroutine[None, None, object]) -> None:
     except asyncio.CancelledError:
         await task
         raise
-
-
-async def disconnect(client: Client) -> None:
-    """Close *client* for good, also while it reconnects.
-
-    nats-py cancels its reconnecting only once; on Python 3.11 `asyncio.wait_for`
-    may swallow that, and the client would connect again after it was closed.
-    """
-    # nats-py has no public name for it.
-    while (task := client._reconnection_task) and not task.done():  # noqa: SLF001
-        task.cancel()
-        await asyncio.wait([task], timeout=0.1)
-    await client.close()
 
 
 async def _ignore(_: Exception) -> None:

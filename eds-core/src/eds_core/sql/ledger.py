@@ -32,12 +32,12 @@ from eds_core.ledger import (
     TableStatus,
     row_gone,
 )
+from eds_core.moments import as_text
 
 from .books import Books
 from .errors import not_alone
 from .imports import SqlImports
 from .records import (
-    as_text,
     checkpoint_of,
     checkpoint_row,
     checkpoint_step,

@@ -1,6 +1,6 @@
 """JetStream: one connection, disposable consumers, messages in stream order."""
 
-from .answers import NoAnswer
+from .answers import Disconnected, NoAnswer
 from .connection import STREAM, Connection, Settings
 from .consumer import Gap, Heartbeat
 from .feed import Feed
@@ -9,6 +9,7 @@ from .position import first_position
 __all__ = [
     "STREAM",
     "Connection",
+    "Disconnected",
     "Feed",
     "Gap",
     "Heartbeat",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import nats.errors
 
-from eds_core.errors import TransientError
+from eds_core.errors import FatalError, TransientError
 
 #: What to do when JetStream does not answer at all.
 CHECK = "check --server, and that the credentials file is the newest you were given"
@@ -19,6 +19,10 @@ _ADVICE = {
 
 class NoAnswer(TransientError):  # noqa: N818 - a state of affairs, named as such
     """Nobody answered a request in time."""
+
+
+class Disconnected(NoAnswer):
+    """The connection was lost: that says nothing of who was asked."""
 
 
 class ApiError(TransientError):
@@ -36,9 +40,22 @@ def transient(what: str, advice: str = "") -> Iterator[None]:
     """No exception of nats-py leaves this block: NoAnswer says that *what* failed."""
     try:
         yield
+    except nats.errors.ConnectionClosedError as error:
+        raise Disconnected(f"{what}: {words(error)}", advice=advice) from error
     except (nats.errors.Error, TimeoutError, OSError) as error:
         raise NoAnswer(f"{what}: {words(error)}", advice=advice) from error
 
 
 def words(error: Exception) -> str:
     return str(error).removeprefix("nats: ") or type(error).__name__
+
+
+def made_anew(company: str, told: str) -> FatalError:
+    """The position of *company* means nothing in this stream, as *told*."""
+    forget = f"DELETE FROM _eds_checkpoint WHERE company = '{company}'"  # noqa: S608 - a text for people
+    return FatalError(
+        f"{told}: the stream was made anew, or has lost messages, or the credentials "
+        "are of another account",
+        advice=f"let the company begin anew ({forget}), then import the data again; "
+        "see `first position` in the guide",
+    )

@@ -1,6 +1,8 @@
-"""The two calls of the JetStream API that EDS makes: create and delete a consumer."""
+"""The calls of the JetStream API that EDS makes: consumers come, tell and go."""
 
 from __future__ import annotations
+
+from nats.aio.msg import Msg
 
 from eds_core.errors import TransientError
 
@@ -8,6 +10,11 @@ from .answers import ApiError
 from .connection import STREAM, Connection
 
 NOT_FOUND = 10014
+ACK = "$JS.ACK."  # a message has such a reply subject, anything else has none
+#: Nanoseconds by which the clocks of a cluster's servers may differ.
+SKEW = 60 * 1_000_000_000
+_ACK_TOKENS = 9  # $JS.ACK, stream, consumer, delivered, sequence, ...
+_NOTHING_THERE = "404"
 _INACTIVE = 300 * 1_000_000_000  # the server forgets the consumer after that
 
 
@@ -47,6 +54,18 @@ async def create_consumer(
     return int(delivered.get("stream_seq", 0)) if isinstance(delivered, dict) else 0
 
 
+async def next_message(connection: Connection, name: str) -> Msg | None:
+    """What the consumer has to deliver next; None when there is nothing now."""
+    answer = await connection.pull(
+        f"CONSUMER.MSG.NEXT.{STREAM}.{name}", b'{"batch": 1, "no_wait": true}'
+    )
+    if answer.reply.startswith(ACK):
+        return answer
+    if (status := (answer.headers or {}).get("Status")) != _NOTHING_THERE:
+        raise TransientError(f"NATS answered {status} to a pull of {name}")
+    return None
+
+
 async def delete_consumer(connection: Connection, name: str) -> None:
     """Remove the consumer; one that is gone is no error."""
     try:
@@ -54,3 +73,13 @@ async def delete_consumer(connection: Connection, name: str) -> None:
     except ApiError as error:
         if error.code != NOT_FOUND:
             raise
+
+
+def ack_tokens(reply: str) -> list[str]:
+    """Stream sequence, consumer sequence, time and pending of an ack subject.
+
+    The newer form puts a domain and an account hash in front and a random token
+    behind (nats-server's ADR-15).
+    """
+    tokens = reply.split(".")
+    return tokens[5:9] if len(tokens) == _ACK_TOKENS else tokens[7:11]

@@ -6,22 +6,26 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import nats.errors
-from nats.aio.client import Client, RawCredentials
+from nats.aio.client import RawCredentials
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from eds_core.credentials import Credentials, parse_credentials, read_credentials
 from eds_core.errors import ConfigError, FatalError, TransientError
 
-from .address import check_scheme, needs_tls, shown
+from .address import check_scheme, shown
 from .answers import CHECK, ApiError, transient, words
+from .client import CarefulClient, sid_of
 from .denials import Denials
+from .reader import Delivery, Handler, Reader
 
 log = logging.getLogger("eds.nats")
 
@@ -30,9 +34,11 @@ _API = "$JS.API."
 _REFUSED = ("authorization", "authentication", "nkey", "jwt", "expired", "revoked")
 _CLOSE_WITHIN = 2.0  # seconds
 _LOOK_EVERY = 0.5  # seconds between looks at whether the connection still is
+_FOR_EVER = 86_400.0
+_FIRST = asyncio.FIRST_COMPLETED
+_TRIED_WITHIN = 3.0  # seconds for the first answer through our reader
+_PING_EVERY = 5  # seconds; silent for three times as long, it is lost
 _SHOWN = 400  # characters of a payload in a trace
-
-MessageHandler = Callable[[Msg], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class Settings:
     timeout: float = 10.0  # seconds, for connecting and for each request
     account: str = ""  # the only one that is read from; empty: any
     companies: tuple[str, ...] = ()  # those that the credentials must name
+    fast: bool = True  # read past nats-py's parser, if that can be done
 
 
 class Connection:
@@ -58,7 +65,8 @@ class Connection:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.lost = asyncio.Event()
-        self._client = Client()
+        self._client = CarefulClient()
+        self._reader: Reader | None = None
         self._reason: Exception | None = None
         self._began = False
         self._denials = Denials()
@@ -76,6 +84,8 @@ class Connection:
         try:
             async with asyncio.timeout(self.settings.timeout):
                 await self._connect(credentials)
+                if self.settings.fast:
+                    await self._read_fast()
         except (nats.errors.Error, OSError, TimeoutError) as error:
             await self.close()
             raise self._explain(error) from None
@@ -118,9 +128,24 @@ class Connection:
                 "without that company",
             )
 
+    async def _read_fast(self) -> None:
+        """Put our reader in its place, and see an answer come through it."""
+        try:
+            reader = Reader(self._client)
+        except (AttributeError, TypeError) as error:
+            log.debug("our reader does not fit this nats-py: %s", error)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TRIED_WITHIN):
+                await self.round_trip()
+        if reader.units:
+            self._reader = reader
+        else:
+            log.debug("this nats-py does not ask our reader; it reads by itself")
+            reader.give_back()
+
     async def _connect(self, credentials: RawCredentials) -> None:
         self._began = True
-        self._client._connect_command = self._guarded(self._client._connect_command)  # type: ignore[method-assign]  # noqa: SLF001 - nats-py sends the login in plain text when the server does not ask for TLS, and offers no switch
         await self._client.connect(
             servers=list(self.settings.servers),
             name=self.settings.name,
@@ -129,30 +154,12 @@ class Connection:
             max_reconnect_attempts=1,
             reconnect_time_wait=0,
             connect_timeout=5,
-            ping_interval=10,
+            ping_interval=_PING_EVERY,
             max_outstanding_pings=2,
             error_cb=self._on_error,
             closed_cb=self._on_closed,
         )
-        log.debug("connected to %s", self._where())
-
-    def _guarded(self, login: Callable[[], bytes]) -> Callable[[], bytes]:
-        """Demand TLS of every host that is not this one."""
-
-        def guarded() -> bytes:
-            server = self._client._current_server  # noqa: SLF001 - `connected_url` is not set yet
-            info = self._client._server_info  # noqa: SLF001 - how the server greeted us
-            remote = server is None or needs_tls(server.uri.geturl())
-            if remote and not info.get("tls_required"):
-                raise nats.errors.Error(f"{self._where()} offers no TLS")
-            return login()
-
-        return guarded
-
-    def _where(self) -> str:
-        """The server's address, without a user or password."""
-        server = self._client._current_server  # noqa: SLF001 - `connected_url` may be unset, and tells the password
-        return server.uri.netloc.rpartition("@")[2] if server else "NATS"
+        log.debug("connected to %s", self._client.where)
 
     async def _watch(self) -> None:
         """Notice a loss that nats-py does not tell.
@@ -211,27 +218,33 @@ class Connection:
                 await self._client.close()
         except (nats.errors.Error, OSError, TimeoutError) as error:
             log.debug("the connection to NATS was not closed in order: %s", error)
-        self._abandon()
-        self.lost.set()
-
-    def _abandon(self) -> None:
-        """Let go of what nats-py keeps when its clean-up ends early."""
-        client = self._client
-        for subscription in [*client._subs.values()]:  # noqa: SLF001 - see above
-            subscription._stop_processing()  # noqa: SLF001 - see above
-        if client._transport is not None:  # noqa: SLF001 - see above
-            client._transport.close()  # type: ignore[no-untyped-call]  # noqa: SLF001 - see above
+        finally:  # also when this is cancelled
+            self._client.abandon()
+            self.lost.set()
 
     def new_inbox(self) -> str:
         return self._client.new_inbox()
 
-    async def subscribe(self, subject: str, handler: MessageHandler) -> Subscription:
-        """Raises TransientError when the connection is lost."""
+    async def subscribe(self, subject: str, handler: Handler) -> Subscription:
+        """Hand what comes to *handler*, which must not raise.
+
+        Raises TransientError when the connection is lost.
+        """
+
+        async def plainly(message: Msg) -> None:
+            headers = message.headers or {}
+            handler(Delivery(message.subject, message.reply, message.data, headers))
+
         with transient(f"cannot subscribe to {subject}"):
-            return await self._client.subscribe(subject, cb=handler)
+            subscription = await self._client.subscribe(subject, cb=plainly)
+        if self._reader is not None:
+            self._reader.handlers[sid_of(subscription)] = handler
+        return subscription
 
     async def unsubscribe(self, subscription: Subscription) -> None:
         """Raises TransientError when the connection is lost."""
+        if self._reader is not None:
+            self._reader.handlers.pop(sid_of(subscription), None)
         with transient(f"cannot unsubscribe from {subscription.subject}"):
             await subscription.unsubscribe()
 
@@ -242,39 +255,63 @@ class Connection:
             await self._client.publish(subject, payload, reply=reply)
 
     async def request(
-        self,
-        subject: str,
-        payload: bytes,
-        seconds: float | None = None,
-        advice: str = "",
+        self, subject: str, body: bytes, seconds: float | None = None, advice: str = ""
     ) -> bytes:
         """Ask *subject*; NoAnswer, with *advice*, when nobody answers in time.
 
-        NotPermitted as soon as NATS says that the credentials do not permit it.
+        Disconnected when the connection is lost meanwhile. NotPermitted as soon as
+        NATS says that the credentials do not permit it.
         """
-        self.trace("tx", subject, payload)
+        self.trace("tx", subject, body)
         with transient(f"no answer to {subject}", advice):
-            answer = await self._ask(subject, payload, seconds or self.settings.timeout)
+            asked = self._client.request(subject, body, _FOR_EVER)
+            answer = await self._ask(asked, subject, seconds)
         self.trace("rx", subject, answer.data)
         return answer.data
 
-    async def _ask(self, subject: str, payload: bytes, seconds: float) -> Msg:
-        """Ask, and wait no longer than there is a connection and a permission."""
-        asking = asyncio.ensure_future(
-            self._client.request(subject, payload, timeout=seconds)
-        )
+    async def pull(self, subject: str, body: bytes) -> Msg:
+        """As ``api``, but what comes keeps its own subject, as messages do."""
+        subject = _API + subject
+        with transient(f"no answer to {subject}"):
+            asked = self._client.request(subject, body, _FOR_EVER, old_style=True)
+            return await self._ask(asked, subject, None)
+
+    async def _ask(
+        self, asked: Coroutine[Any, Any, Msg], subject: str, seconds: float | None
+    ) -> Msg:
+        """Ask, and wait no longer than there is a connection and a permission.
+
+        The time runs from the answer to a PING sent behind the question: on a slow
+        line much else comes first.
+        """
+        asking = asyncio.ensure_future(asked)
         lost = asyncio.ensure_future(self.lost.wait())
+        pong = asyncio.ensure_future(self.round_trip())
+        seconds = seconds or self.settings.timeout
         try:
             with self._denials.of(subject) as denied:
                 every = (asking, lost, denied)
-                await asyncio.wait(every, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((*every, pong), return_when=_FIRST)
+                await asyncio.wait(every, timeout=seconds, return_when=_FIRST)
                 if denied.done():
                     denied.result()
-            if not asking.done():
+            if asking.done():
+                return asking.result()
+            if lost.done():
                 raise nats.errors.ConnectionClosedError
-            return asking.result()
+            raise nats.errors.TimeoutError
         finally:
-            asking.cancel()
+            for waiting in (asking, lost, pong):
+                waiting.cancel()
+
+    async def round_trip(self) -> None:
+        """Wait until all that the server has sent by now is here, or it is lost."""
+        lost = asyncio.ensure_future(self.lost.wait())
+        try:
+            if self._client.is_connected:
+                pong = await self._client.ping()
+                await asyncio.wait((pong, lost), return_when=_FIRST)
+        finally:
             lost.cancel()
 
     async def api(self, subject: str, body: object) -> dict[str, object]:

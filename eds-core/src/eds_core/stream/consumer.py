@@ -10,29 +10,29 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from eds_core.errors import FatalError, TransientError
 from eds_core.event import Message
 from eds_core.failpoints import reached
 
-from .api import create_consumer, delete_consumer
+from .answers import made_anew
+from .api import ACK, SKEW, ack_tokens, create_consumer, delete_consumer
 from .connection import STREAM, Connection
 from .credit import Account, size_of
+from .reader import Delivery
 
 log = logging.getLogger("eds.stream")
 
 HEARTBEAT = 5.0  # seconds; the server's minimum is 0.1
 _EXPIRES = 30.0  # seconds a pull may wait at the server
 _SILENCE = 3 * HEARTBEAT  # no heartbeat for so long: lost
+_GONE_WITHIN = 5.0  # seconds to remove it; on a slow line that may take much longer
 _SECOND = 1_000_000_000
-_SKEW = 60 * _SECOND  # clocks of a cluster's servers may differ by so much
 _ENDS_CONSUMER = re.compile("deleted|leadership|shutdown|push", re.IGNORECASE)
-_ACK_TOKENS = 9  # $JS.ACK, stream, consumer, delivered, sequence, ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Consumer:
     async def start(self, after: int) -> None:
         """Make the consumer at *after* + 1 and begin to pull."""
         self._subscription = await self._connection.subscribe(
-            f"{self._inbox}.*", self._on_message
+            f"{self._inbox}.*", self._on_delivery
         )
         start = {"deliver_policy": "by_start_sequence", "opt_start_seq": after + 1}
         reached("consumer.before")
@@ -125,13 +125,17 @@ class Consumer:
         if self._connection.lost.is_set():
             return
         try:
-            if self._subscription is not None:
-                await self._connection.unsubscribe(self._subscription)
-            if self._making is not None:  # else it may be made after it is deleted
-                await self._making
-            await delete_consumer(self._connection, self.name)
-        except TransientError as error:  # it goes by itself, in five minutes
-            log.debug("consumer %s not removed: %s", self.name, error)
+            async with asyncio.timeout(_GONE_WITHIN):
+                await self._remove()
+        except (TransientError, TimeoutError) as error:  # it goes in five minutes
+            log.debug("consumer %s not removed: %r", self.name, error)
+
+    async def _remove(self) -> None:
+        if self._subscription is not None:
+            await self._connection.unsubscribe(self._subscription)
+        if self._making is not None:  # else it may be made after it is deleted
+            await self._making
+        await delete_consumer(self._connection, self.name)
 
     @property
     def delivered(self) -> int:
@@ -153,14 +157,18 @@ class Consumer:
             while not self.lost.is_set():
                 await self._pull()
                 await self._account.wait(HEARTBEAT / 2)
-                self._check_silence()
+                await self._check_silence()
         except Exception as error:  # noqa: BLE001 - whatever it was, a new incarnation answers it
             self._lose(f"cannot pull: {error}")
 
-    def _check_silence(self) -> None:
-        silence = time.monotonic() - self._heard
-        if self._account.waiting and silence > _SILENCE:
-            self._lose(f"no heartbeat for {silence:.0f} s")
+    async def _check_silence(self) -> None:
+        """A slow line may have had no room for a heartbeat; what is sent is awaited."""
+        heard = self._heard
+        if self._account.waiting and time.monotonic() - heard > _SILENCE:
+            await self._connection.round_trip()
+            if self._heard == heard:
+                silence = time.monotonic() - heard
+                self._lose(f"no heartbeat for {silence:.0f} s")
 
     async def _pull(self) -> None:
         while (grant := self._account.grant(self.pending)) is not None:
@@ -183,49 +191,44 @@ class Consumer:
             )
             reached("pull.after")
 
-    async def _on_message(self, message: Msg) -> None:
+    def _on_delivery(self, message: Delivery) -> None:
         if self.lost.is_set():
             return
         self._heard = time.monotonic()
         try:
-            if message.reply.startswith("$JS.ACK."):
+            if message.reply.startswith(ACK):
                 self._on_data(message)
             else:
                 self._on_status(message)
-        except Exception as error:  # noqa: BLE001 - nats-py would go on with the next message
+        except Exception as error:  # noqa: BLE001 - nothing must reach the reader, see there
             self.error = _not_taken(self.company, self.last, error)
             self._lose(str(self.error))
 
-    def _on_data(self, message: Msg) -> None:
-        sequence, delivered, at, pending = _ack_tokens(message.reply)
-        if int(delivered) != self._delivered + 1 or int(sequence) <= self.last:
+    def _on_data(self, message: Delivery) -> None:
+        sequence, delivered, at, pending = map(int, ack_tokens(message.reply))
+        if delivered != self._delivered + 1 or sequence <= self.last:
             self._lose(
                 f"message {delivered} (sequence {sequence}) followed "
                 f"{self._delivered} (sequence {self.last})"
             )
             return
-        if int(at) < self._not_before - _SKEW:
-            self.error = _made_anew(self.company, int(sequence))
+        if at < self._not_before - SKEW:
+            told = f"message {sequence} of company {self.company} is older than what "
+            self.error = made_anew(self.company, told + "this destination already has")
             self._lose(str(self.error))
             return
-        item = Message(
-            message.subject,
-            message.data,
-            int(sequence),
-            int(at),
-            message.headers or {},
-        )
+        item = Message(message.subject, message.data, sequence, at, message.headers)
         if self._connection.settings.trace:
             told = f"{len(item.data)} bytes, sequence {sequence}"
             self._connection.trace("rx", item.subject, told.encode())
         self._sink(item)
-        self._delivered, self.last = int(delivered), item.sequence
-        self.time = max(self.time, item.time)
-        self.pending, self._awry = int(pending), 0
+        self._delivered, self.last = delivered, sequence
+        self.time = max(self.time, at)
+        self.pending, self._awry = pending, 0
         self._account.received(size_of(item), item.unpacked)
 
-    def _on_status(self, message: Msg) -> None:
-        headers = message.headers or {}
+    def _on_status(self, message: Delivery) -> None:
+        headers = message.headers
         status = headers.get("Status", "")
         if status == "100":
             self._on_heartbeat(headers)
@@ -241,7 +244,7 @@ class Consumer:
         else:
             self._lose(f"NATS ended the pull: {status} {description}")
 
-    def _on_heartbeat(self, headers: dict[str, str]) -> None:
+    def _on_heartbeat(self, headers: Mapping[str, str]) -> None:
         if headers.get("Nats-Last-Consumer") != str(self._delivered):
             self._awry += 1
             if self._awry > 1:
@@ -258,14 +261,6 @@ class Consumer:
             self._sink(Heartbeat(self.company, sequence, self._subject))
 
 
-def _made_anew(company: str, sequence: int) -> FatalError:
-    return FatalError(
-        f"message {sequence} of company {company} is older than what this "
-        "destination already has: the stream was made anew",
-        advice="import the data again; see `first position` in the guide",
-    )
-
-
 def _not_taken(company: str, after: int, error: Exception) -> FatalError:
     fatal = FatalError(
         f"what NATS sent for company {company} behind {after} could not be taken: "
@@ -274,13 +269,3 @@ def _not_taken(company: str, after: int, error: Exception) -> FatalError:
     )
     fatal.__cause__ = error
     return fatal
-
-
-def _ack_tokens(reply: str) -> list[str]:
-    """Stream sequence, consumer sequence, time and pending of an ack subject.
-
-    The newer form puts a domain and an account hash in front and a random token
-    behind (nats-server's ADR-15).
-    """
-    tokens = reply.split(".")
-    return tokens[5:9] if len(tokens) == _ACK_TOKENS else tokens[7:11]

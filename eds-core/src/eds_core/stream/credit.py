@@ -7,7 +7,6 @@ for no more than the pool holds. Bytes return when the writer has committed them
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from eds_core.event import Message
@@ -79,7 +78,7 @@ class Account:
         self._pool = pool
         self._changed = asyncio.Event()
         self._oversized = False
-        self._pulls: OrderedDict[int, _Pull] = OrderedDict()
+        self._pulls: dict[int, _Pull] = {}
         self.waiting = 0  # messages
 
     @property
@@ -123,13 +122,12 @@ class Account:
         """The server serves its pulls in turn, and says nothing of one used up."""
         if not self.waiting:
             self._pulls.clear()
-        if not self._pulls:
+        for number, pull in self._pulls.items():
+            pull.messages -= 1
+            pull.bytes -= size
+            if pull.messages <= 0:
+                del self._pulls[number]
             return
-        number, pull = self._pulls.popitem(last=False)
-        pull.messages -= 1
-        pull.bytes -= size
-        if pull.messages > 0:
-            self._pulls[number] = pull
 
     def ended(self, number: int, messages: int, *, too_small: bool) -> None:
         """A pull ended with so many *messages* unused (-1: the server does not say)."""

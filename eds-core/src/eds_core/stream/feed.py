@@ -9,13 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from eds_core.errors import ConfigError, FatalError, TransientError
+from eds_core.moments import as_text
 from eds_core.waiting import Backoff
 
+from .answers import made_anew
 from .api import company_filter
 from .connection import Connection, Settings
 from .consumer import Consumer, Item
 from .credit import Pool
-from .position import end_of_stream
+from .position import end_of_stream, is_the_same_stream
 
 log = logging.getLogger("eds.stream")
 
@@ -223,22 +225,34 @@ class Feed:
 
     @staticmethod
     async def _check_stream(connection: Connection, follower: _Follower) -> None:
+        """Raises FatalError when the position means nothing in this stream."""
         for look in range(_LOOKS):
-            last = await end_of_stream(connection, follower.company)
-            if last >= follower.after:
+            if not (wrong := await _what_is_wrong(connection, follower)):
                 return
             if look < _LOOKS - 1:
                 await asyncio.sleep(_BETWEEN_LOOKS)
-        raise FatalError(
-            f"the stream ends at {last}, but this destination already has "
-            f"company {follower.company} up to {follower.after}: the stream was "
-            "made anew, or the credentials are of another account",
-            advice="import the data again; see `first position` in the guide",
-        )
+        raise made_anew(follower.company, wrong)
 
     def _fail(self, error: Exception) -> None:
         if not self.failed.done():
             self.failed.set_exception(error)
+
+
+async def _what_is_wrong(connection: Connection, follower: _Follower) -> str:
+    """Why the stream cannot be the one that the position is of; empty if it can."""
+    company, after, time = follower.company, follower.after, follower.time
+    last = await end_of_stream(connection, company)
+    if last < after:
+        return (
+            f"the stream ends at {last}, but this destination already has "
+            f"company {company} up to {after}"
+        )
+    if time and not await is_the_same_stream(connection, company, after, time):
+        return (
+            f"this destination has company {company} up to {after}, but its message "
+            f"of {as_text(time)} is not there in the stream"
+        )
+    return ""
 
 
 def _drop(_item: Item) -> None:

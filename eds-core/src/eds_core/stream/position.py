@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from eds_core.errors import ConfigError
+from eds_core.moments import as_text
 
 from .answers import ApiError
-from .api import NOT_FOUND, company_filter, create_consumer, delete_consumer
+from .api import (
+    NOT_FOUND,
+    SKEW,
+    ack_tokens,
+    company_filter,
+    create_consumer,
+    delete_consumer,
+    next_message,
+)
 from .connection import STREAM, Connection
 
 _WATCHED = 3.0  # seconds a durable is watched for signs of life
@@ -47,7 +57,7 @@ async def first_position(
             await _check_dead(connection, durable, info)
             return await _after_durable(connection, company, durable, info)
     if look_back is not None:
-        start = _start_time(datetime.now(UTC) - look_back)
+        start = _start_time((datetime.now(UTC) - look_back).isoformat())
         return Position(await probe(connection, company, start), f"{look_back} ago")
     return Position(await end_of_stream(connection, company), "the end of the stream")
 
@@ -57,17 +67,49 @@ async def end_of_stream(connection: Connection, company: str) -> int:
     return await probe(connection, company, {"deliver_policy": "new"})
 
 
+async def is_the_same_stream(
+    connection: Connection, company: str, sequence: int, time: int
+) -> bool:
+    """Whether the stream still holds *company*'s message of the NATS *time*.
+
+    In the stream that *sequence* and *time* are from, it was the company's last up
+    to *sequence*, or the next. It may have expired; but if other messages of the
+    company are in its place, or the stream goes back to its beginning without it,
+    then the stream was made anew, or has lost its end and used the numbers again.
+    """
+    start = _start_time(as_text(time))
+    others = False
+    async with _probing(connection, company, start) as (name, before):
+        while (message := await next_message(connection, name)) is not None:
+            at, _, moment, _ = map(int, ack_tokens(message.reply))
+            if moment == time:
+                return True
+            others = others or at <= sequence
+            if at > sequence or moment > time + SKEW:
+                break
+    return not others and before > 0
+
+
 async def probe(connection: Connection, company: str, start: dict[str, object]) -> int:
     """The sequence before the first that a consumer begun at *start* would get."""
+    async with _probing(connection, company, start) as (_, before):
+        return before
+
+
+@asynccontextmanager
+async def _probing(
+    connection: Connection, company: str, start: dict[str, object]
+) -> AsyncIterator[tuple[str, int]]:
+    """A consumer for a moment: its name, and the sequence before its first message."""
     name = f"eds-server-{company}-probe-{secrets.token_hex(4)}"
-    start = {**start, "inactive_threshold": _PROBE_LIVES}
-    sequence = await create_consumer(connection, name, company_filter(company), start)
+    start = {**start, "inactive_threshold": _PROBE_LIVES, "headers_only": True}
+    before = await create_consumer(connection, name, company_filter(company), start)
+    yield name, before
     await delete_consumer(connection, name)
-    return sequence
 
 
-def _start_time(at: datetime) -> dict[str, object]:
-    return {"deliver_policy": "by_start_time", "opt_start_time": at.isoformat()}
+def _start_time(at: str) -> dict[str, object]:
+    return {"deliver_policy": "by_start_time", "opt_start_time": at}
 
 
 async def _durable(connection: Connection, name: str) -> dict[str, object] | None:

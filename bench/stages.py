@@ -1,0 +1,218 @@
+"""Each stage of catching up alone: consume, decode, coalesce, write.
+
+The events of ``stream`` go through one stage at a time, in this process: read from
+JetStream and dropped; decoded from memory, on arrival; coalesced to batches; batches
+written to PostgreSQL. Each figure is beside a yardstick of the same run: a bare socket
+that parses nothing, `json.loads`, the decoding, COPY of the final rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+from bench.events import bench_models, generate
+from bench.machine import own_postgres
+from bench.report import table, write
+from eds_core.destination import Destination, open_destination
+from eds_core.event import Message
+from eds_core.intake import Intake
+from eds_core.ledger import Checkpoint, Move
+from eds_core.model import parse_reply
+from eds_core.sandbox import COMPANY, Sandbox, ShopEvent
+from eds_core.schema import TableSchema
+from eds_core.stream import Feed, Settings
+from eds_core.stream.consumer import Item
+from eds_core.stream.credit import size_of
+from eds_core.work import Work, coalesce, make_work
+from eds_core.writer import Writer
+
+HELD = 4 * 1024 * 1024  # bytes given back at once, as a writer does
+NOW = 2_000_000_000_000_000_000
+
+
+@dataclass(slots=True)
+class Cost:
+    """Of one stage, per 100,000 events."""
+
+    wall: float
+    cpu: float
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--events", type=int, default=40_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--only", choices=("consume", "decode", "coalesce", "write"), help="one stage"
+    )
+
+
+async def run(options: argparse.Namespace) -> None:
+    events = list(islice(generate(options.seed), options.events))
+    stages = {
+        "consume": consume,
+        "decode": decode,
+        "coalesce": coalesced,
+        "write": written,
+    }
+    rows: list[tuple[str, str, str]] = []
+    figures: dict[str, object] = {"events": len(events)}
+    for name, stage in stages.items():
+        if options.only in (None, name):
+            for what, costs in (await stage(events, options.runs)).items():
+                cost = _median(costs, len(events))
+                rows.append((f"{name}: {what}", f"{cost.wall:.2f}", f"{cost.cpu:.2f}"))
+                figures[f"{name}: {what}"] = {"wall": cost.wall, "cpu": cost.cpu}
+    print(table(("s per 100,000 events", "wall", "CPU"), rows))
+    print(write("stages", figures))
+
+
+def _median(costs: Iterable[Cost], events: int) -> Cost:
+    walls, cpus = zip(*((cost.wall, cost.cpu) for cost in costs), strict=True)
+    per = 100_000 / events
+    return Cost(median(walls) * per, median(cpus) * per)
+
+
+@contextmanager
+def _measured(costs: list[Cost]) -> Iterator[None]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    yield
+    costs.append(Cost(time.perf_counter() - wall, time.process_time() - cpu))
+
+
+async def consume(events: list[ShopEvent], runs: int) -> dict[str, list[Cost]]:
+    """Read the whole stream, and give the bytes back at once."""
+    costs: list[Cost] = []
+    with tempfile.TemporaryDirectory(prefix="eds-bench-") as name:
+        async with Sandbox(Path(name)) as sandbox:
+            last = (await sandbox.publish_many(events))[-1]
+            settings = Settings((sandbox.url,), sandbox.credentials)
+            for _ in range(runs):
+                await _read(settings, last, costs)
+    return {"EDS's feed": costs}
+
+
+async def _read(settings: Settings, last: int, costs: list[Cost]) -> None:
+    feed, done = Feed(settings), asyncio.Event()
+    held = 0
+
+    def sink(item: Item) -> None:
+        nonlocal held
+        if isinstance(item, Message):
+            held += size_of(item)
+            if held > HELD or item.sequence >= last:
+                # A message counts as held only when the sink has returned.
+                asyncio.get_running_loop().call_soon(feed.pool.release, held)
+                held = 0
+            if item.sequence >= last:
+                done.set()
+
+    await feed.open()
+    with _measured(costs):
+        feed.follow(COMPANY, sink, after=0)
+        await done.wait()
+    await feed.close()
+
+
+async def decode(events: list[ShopEvent], runs: int) -> dict[str, list[Cost]]:
+    """From messages to entries of the intake."""
+    ours: list[Cost] = []
+    plain: list[Cost] = []
+    for _ in range(runs):
+        with _measured(plain):
+            for event in events:
+                json.loads(event.payload)
+        messages = [*_messages(events)]
+        intake = Intake()
+        intake.open_lane(COMPANY, 0)
+        with _measured(ours):
+            for message in messages:
+                intake.put(message)
+    return {"EDS's intake": ours, "json.loads": plain}
+
+
+def _messages(events: Iterable[ShopEvent]) -> Iterator[Message]:
+    for number, event in enumerate(events, 1):
+        yield Message(event.subject, event.payload, number, NOW)
+
+
+async def coalesced(events: list[ShopEvent], runs: int) -> dict[str, list[Cost]]:
+    """From entries to batches."""
+    costs: list[Cost] = []
+    for _ in range(runs):
+        intake = _filled(events)
+        with _measured(costs):
+            for work in _works(intake):
+                coalesce(work)
+    return {"batches": costs}
+
+
+async def written(events: list[ShopEvent], runs: int) -> dict[str, list[Cost]]:
+    """Batches into PostgreSQL; coalescing is part of it."""
+    costs: list[Cost] = []
+    with own_postgres() as server:
+        for _ in range(runs):
+            destination = open_destination(server.new_database())
+            _write_all(destination, events, costs)
+            destination.close()
+    return {"writer": costs}
+
+
+def _write_all(
+    destination: Destination, events: list[ShopEvent], costs: list[Cost]
+) -> None:
+    ledger = destination.ledger
+    ledger.create()
+    ledger.establish(Checkpoint(COMPANY, 0, 0, "account", "stream", ""))
+    epoch = _epoch(ledger.claim(COMPANY, "bench", "server"))
+    writer = Writer(destination)
+    works = list(_works(_filled(events), epoch))
+    with _measured(costs):
+        for work in works:
+            writer.write(work)
+
+
+def _epoch(checkpoint: Checkpoint | None) -> int:
+    if checkpoint is None:
+        raise RuntimeError("the company could not be claimed")
+    return checkpoint.epoch
+
+
+def _filled(events: list[ShopEvent]) -> Intake:
+    intake = Intake()
+    intake.open_lane(COMPANY, 0)
+    for message in _messages(events):
+        intake.put(message)
+    return intake
+
+
+def _works(intake: Intake, epoch: int = 1) -> Iterator[Work]:
+    schemas = _schemas()
+    old = 0
+    while (taken := intake.take(lambda event: schemas[event.table])).entries:
+        new, at = taken.reached[COMPANY]
+        move = Move(COMPANY, epoch, old, new, at)
+        yield make_work(taken.entries, {COMPANY: move})
+        old = new
+
+
+def _schemas() -> dict[str, TableSchema]:
+    """The tables as the look-up tells them."""
+    found: dict[str, TableSchema] = {}
+    for name, model in bench_models().items():
+        reply = json.dumps({"success": True, "data": model.describe()}).encode()
+        schema = parse_reply(reply, name)
+        if schema is None:
+            raise RuntimeError(f"the model of {name} is not one")
+        found[name] = schema
+    return found

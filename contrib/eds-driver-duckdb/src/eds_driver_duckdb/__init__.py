@@ -1,0 +1,5 @@
+"""DuckDB as a destination of EDS."""
+
+from .driver import DuckdbDriver
+
+__all__ = ["DuckdbDriver"]

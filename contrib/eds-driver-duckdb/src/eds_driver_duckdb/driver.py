@@ -1,0 +1,136 @@
+"""The DuckDB driver: the SQL base, DuckDB's types, and its words for errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+import duckdb
+from sqlalchemy import URL, Engine, NullPool, create_engine
+
+from eds_core.errors import RejectedError, TableError
+from eds_core.event import Row, VersionedKey
+from eds_core.schema import Column, ColumnType
+from eds_core.sql import SqlDriver, Step, catalogue, lists
+from eds_core.sql.errors import ANSWERS, LOST, UNKNOWN, Answers, Fault, first_sentence
+from eds_core.sql.tables import RealTable, Target
+
+_MOMENTS = (ColumnType.TIMESTAMP, ColumnType.DATETIME)
+_TYPES: Mapping[ColumnType, str] = {
+    ColumnType.TEXT: "VARCHAR",
+    ColumnType.INTEGER: "BIGINT",
+    ColumnType.NUMBER: "DOUBLE",
+    ColumnType.DECIMAL: "DECIMAL(38,9)",
+    ColumnType.BOOLEAN: "BOOLEAN",
+    ColumnType.TIMESTAMP: "TIMESTAMP WITH TIME ZONE",
+    ColumnType.DATETIME: "TIMESTAMP",
+    ColumnType.JSON: "JSON",
+    ColumnType.BYTES: "BLOB",
+}
+_TEXTS = (ColumnType.TEXT, ColumnType.DECIMAL, ColumnType.JSON, *_MOMENTS)
+_PLAIN = {kind: name for kind, name in _TYPES.items() if kind not in _TEXTS}
+#: How a value is written when its column becomes text.
+_TO_TEXT: Mapping[ColumnType, str] = {
+    ColumnType.BYTES: "base64({})",
+    ColumnType.DECIMAL: "rtrim(rtrim({}::VARCHAR, '0'), '.')",
+    ColumnType.TIMESTAMP: "strftime({} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')",
+    ColumnType.DATETIME: "strftime({}, '%Y-%m-%dT%H:%M:%S.%fZ')",
+}
+#: SQLSTATEs by what DuckDB says, else by its exception.
+_WORDS: Mapping[str, str] = {
+    "failed to commit": "40001",  # at that moment it can only be another transaction
+    "primary key constraint": "40001",  # another transaction has inserted it
+    "unique constraint": "23505",
+    "not null constraint": "23502",
+    "conflict": "40001",
+    "does not exist": "42P01",
+}
+_KINDS: Mapping[type[Exception], str] = {
+    duckdb.ConstraintException: "23000",
+    duckdb.TransactionException: "40001",
+    duckdb.ConnectionException: LOST,
+    duckdb.IOException: "58030",
+    duckdb.ProgrammingError: "42000",
+    duckdb.DataError: "22000",
+}
+_BEFORE, _BEHIND = 29, 9  # the point: digits of DECIMAL(38,9)
+_INDEXES = (
+    "SELECT expressions::VARCHAR[] FROM duckdb_indexes() "
+    "WHERE is_unique AND schema_name = ? AND table_name = ?"
+)
+
+
+class DuckdbDriver(SqlDriver):
+    """One DuckDB file, or ``:memory:`` for a try. Rows and position live in it."""
+
+    title = "DuckDB"
+    example_url = "duckdb:////var/lib/eds/shop.duckdb"
+    folds_case = True
+    version_type = "VARCHAR"
+    # An error ends DuckDB's transaction, and it has no savepoints: a row that breaks
+    # a rule of the user's own cannot be told from the others.
+    answers: ClassVar[Answers] = {**ANSWERS, "23505": TableError}
+    types: ClassVar[Mapping[ColumnType, str]] = _TYPES
+
+    def parse(self, url: str) -> URL:
+        return super().parse(url).set(drivername="eds_duckdb")
+
+    def make_engine(self) -> Engine:
+        url = self.parse(self.url)
+        if self.read_only and not Path(url.database or "").is_file():
+            url = url.set(database=":memory:")
+        elif self.read_only:
+            url = url.update_query_dict({"access_mode": "READ_ONLY"})
+        return create_engine(
+            url, poolclass=NullPool, hide_parameters=True, pool_reset_on_return=None
+        )
+
+    def read_fault(self, error: BaseException) -> Fault:
+        text = str(error)
+        worded = (code for words, code in _WORDS.items() if words in text.lower())
+        kinds = (code for kind, code in _KINDS.items() if isinstance(error, kind))
+        return Fault(next(worded, next(kinds, UNKNOWN)), first_sentence(text))
+
+    def look(self, table: str) -> RealTable | None:
+        if (found := catalogue.look(self.session, table, self.type_of)) is None:
+            return None
+        with self.session.reading(), self.session.cursor() as cursor:
+            cursor.execute(_INDEXES, [self.session.schema, table])
+            indexes = [{n.strip('"') for n in names} for (names,) in cursor.fetchall()]
+        return replace(found, unique=found.unique | {*map(frozenset, indexes)})
+
+    def widening(self, real: RealTable, column: Column) -> Step:
+        place, name = (
+            self.session.quote_table(real.name),
+            self.session.quote(column.name),
+        )
+        old, kind = real.columns[column.name].type, self.types[column.type]
+        if old is ColumnType.NUMBER and column.type is ColumnType.DECIMAL:
+            return super().widening(real, column)  # refuses: it would be rounded
+        value = _TO_TEXT.get(old or column.type, "{}").format(name)
+        return (f"ALTER TABLE {place} ALTER {name} TYPE {kind} USING {value}::{kind}",)
+
+    def statements(self, target: Target) -> Mapping[str, str]:
+        return lists.statements(self, target, _PLAIN, "VARCHAR")
+
+    def write(self, target: Target, rows: Sequence[Row]) -> int:
+        return lists.write(self.session, target, rows, _sent)
+
+    def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
+        return lists.remove(self.session, target, keys)
+
+
+def _sent(row: Row, name: str, kind: ColumnType) -> object:
+    """A value in a form that DuckDB cannot refuse: that would end the transaction."""
+    value = row.get(name, kind)
+    if isinstance(value, str) and kind in _MOMENTS:
+        return datetime.fromisoformat(value).isoformat()
+    if isinstance(value, str) and kind is ColumnType.DECIMAL:
+        whole, _, fraction = value.lstrip("-0").partition(".")
+        if len(whole) > _BEFORE or len(fraction.rstrip("0")) > _BEHIND:
+            told = f"a value of column {name} does not fit DECIMAL(38,9)"
+            raise RejectedError(told, signature=f"digits of {name}")
+    return value
