@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+import traceback
 import unicodedata
 
 import click
 
 from .errors import EdsError
+
+_FOREIGN = "eds-foreign"  # our handler for what libraries say
+#: What a URL asks for: a signature, for one.
+_QUERY = re.compile(r"(\bhttps?://[^\s?]*|[ =]/[^\s?]*)\?[^\s)]+")
 
 
 class _Lines(logging.Formatter):
@@ -17,33 +23,59 @@ class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         trace, record.exc_info, record.exc_text = record.exc_info, None, None
         line = printable(super().format(record))
-        return f"{line}\n{self.formatException(trace)}" if trace else line
+        return f"{line}\n{printable_traceback(trace[1])}" if trace else line
+
+
+class _Foreign(_Lines):
+    """What libraries say by themselves, for whom a whole URL is no secret."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _QUERY.sub(r"\1?***", super().format(record))
 
 
 def printable(text: str) -> str:
     """*text* with control characters (newlines, terminal escapes) made visible."""
     if text.isprintable():
         return text
-    return "".join(
-        char if not unicodedata.category(char).startswith("C") else repr(char)[1:-1]
-        for char in text
-    )
+    return "".join(repr(char)[1:-1] if _controls(char) else char for char in text)
+
+
+def _controls(char: str) -> bool:
+    """Whether *char* may do something to a terminal or end a line."""
+    category = unicodedata.category(char)
+    return category.startswith("C") or category in ("Zl", "Zp")
+
+
+def printable_traceback(error: BaseException | None) -> str:
+    """The traceback of *error*, indented, without the values of variables."""
+    lines = "".join(traceback.format_exception(error)).rstrip("\n").split("\n")
+    return "\n".join(f"  {printable(line)}" for line in lines)
 
 
 def set_up_logging(*, verbose: bool, silent: bool, timestamp: bool) -> None:
-    """Send ``eds`` log records to stderr as the user wants them."""
-    logger = logging.getLogger("eds")
+    """Send log records to stderr as the user wants them: ours, and libraries' warnings.
+
+    A library's record that nobody handles would be written as it is.
+    """
+    logger, others = logging.getLogger("eds"), logging.getLogger()
     logger.handlers.clear()
     logger.propagate = False
+    others.handlers = [h for h in others.handlers if h.name != _FOREIGN]
+    handler, foreign = _handler(_Lines, timestamp), _handler(_Foreign, timestamp)
     if silent:
-        logger.addHandler(logging.NullHandler())
-        logger.setLevel(logging.CRITICAL + 1)
-        return
+        handler = foreign = logging.NullHandler()
+    foreign.name = _FOREIGN
+    foreign.setLevel(logging.WARNING)
+    logger.addHandler(handler)
+    others.addHandler(foreign)
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def _handler(lines: type[_Lines], timestamp: bool) -> logging.Handler:
     when = "%(asctime)s " if timestamp else ""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines(f"{when}%(levelname)-7s %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    handler.setFormatter(lines(f"{when}%(levelname)-7s %(message)s"))
+    return handler
 
 
 def show_error(error: EdsError) -> None:

@@ -7,7 +7,7 @@ import gc
 import logging
 import signal
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
@@ -44,8 +44,8 @@ class ServerOptions:
     """The command line of the server."""
 
     credentials: Path
-    urls: tuple[str, ...]
-    servers: tuple[str, ...] = (DEFAULT_SERVER,)
+    urls: tuple[str, ...] = field(repr=False)  # with passwords
+    servers: tuple[str, ...] = field(default=(DEFAULT_SERVER,), repr=False)
     prefix: str = ""
     look_back: timedelta | None = None
     dry_run: bool = False

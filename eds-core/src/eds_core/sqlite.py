@@ -6,6 +6,7 @@ import base64
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from sqlalchemy import URL, Engine, NullPool, create_engine
 from .driver import Capabilities
 from .errors import ConfigError
 from .event import Row, VersionedKey
+from .private import make_private
 from .schema import Column, ColumnType
 from .sql import SqlDriver, Step
 from .sql.errors import UNKNOWN, Fault, first_sentence
@@ -128,6 +130,9 @@ class SqliteDriver(SqlDriver):
         raise ConfigError(f"cannot open {self.url}: {wrong}", advice=advice)
 
     def _connect(self) -> sqlite3.Connection:
+        if not self.read_only:
+            with suppress(OSError):  # SQLite will say what is wrong with the place
+                make_private(self.path)
         connection = sqlite3.connect(
             self._place,
             uri=self._place.startswith("file:"),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-import traceback
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points, version
 
 import click
 
-from eds_core.console import show_error
+from eds_core.console import printable_traceback, show_error
 from eds_core.errors import ConfigError, EdsError
+from eds_core.urls import redact
 
 _COMMANDS = {
     "server": "eds_core.cli.server",
@@ -59,7 +61,8 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            with _quoting_no_password():
+                return super().invoke(ctx)
         except EdsError as error:
             _tell(ctx, error)
             ctx.exit(2 if isinstance(error, ConfigError) else 1)
@@ -68,6 +71,18 @@ class Commands(click.Group):
         except Exception as error:  # noqa: BLE001 - the last one who can say anything
             _tell(ctx, _unexpected(error))
             ctx.exit(1)
+
+
+@contextmanager
+def _quoting_no_password() -> Iterator[None]:
+    """An argument that stands in the wrong place may be a database URL."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        told = redact(error.format_message())
+        raise click.UsageError(told, error.ctx) from None
 
 
 def _installed(entry: EntryPoint) -> click.Command:
@@ -101,7 +116,7 @@ class _Broken(click.Command):
 def _tell(ctx: click.Context, error: EdsError) -> None:
     """The message last, where it is seen; before it the traceback, if asked for."""
     if ctx.meta.get("eds.verbose"):
-        click.echo(traceback.format_exc(), err=True)
+        click.echo(printable_traceback(sys.exception()), err=True)
     if not ctx.meta.get("eds.silent"):
         show_error(error)
 

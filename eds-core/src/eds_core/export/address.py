@@ -30,6 +30,14 @@ def is_secured(url: str) -> bool:
     return parts is not None and (parts.scheme == "https" or is_local(url))
 
 
+def may_follow(teller: str, url: str) -> bool:
+    """Whether the server at *teller* may send us to *url*.
+
+    Not to what listens on this machine, unless it is on this machine itself.
+    """
+    return is_secured(url) and (not is_local(url) or is_local(teller))
+
+
 def is_local(url: str) -> bool:
     parts = _split(url)
     host = (parts.hostname if parts else None) or ""

@@ -17,7 +17,7 @@ import msgspec
 from eds_core.catalogue import all_tables, near_matches
 from eds_core.errors import ConfigError, EdsError
 
-from .address import is_secured, shown
+from .address import may_follow, shown
 from .http import Answer, Http
 from .key import ApiKey
 from .patience import NotYet, Patience, persist
@@ -120,7 +120,16 @@ class ExportApi:
         answer = self._ask("POST", path, {"fileName": file})
         if answer.status in (404, 409):
             raise NotYet("the file is not there yet")
-        return checked_file(self._data(path, answer, _Url).url)
+        return self.checked_file(self._data(path, answer, _Url).url)
+
+    def checked_file(self, url: str) -> str:
+        """Return *url*, from where rows may be fetched; EdsError if they may not."""
+        if not may_follow(self._url, url):
+            raise EdsError(
+                "the API wants a file fetched in clear text, or from this machine: "
+                f"{shown(url)}"
+            )
+        return url
 
     def bulk(self, job: str) -> BulkState:
         path = f"/v3/export/bulk/{quote(job, safe='')}"
@@ -187,13 +196,6 @@ class ExportApi:
         if text := _message(answer.body):
             words += f", {text[:_LONGEST]}"
         return self._key.masked(words + (f" (request {id_[:80]})" if id_ else ""))
-
-
-def checked_file(url: str) -> str:
-    """Return *url*, from where rows may be fetched; EdsError if they may not."""
-    if not is_secured(url):
-        raise EdsError(f"the API wants a file fetched in clear text: {shown(url)}")
-    return url
 
 
 def since(answer: Answer, began: float) -> datetime | None:

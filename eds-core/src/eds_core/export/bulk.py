@@ -10,7 +10,7 @@ from threading import Event
 from eds_core.errors import EdsError
 from eds_core.waiting import Backoff
 
-from .api import BulkState, ExportApi, TableFiles, checked_file
+from .api import BulkState, ExportApi, TableFiles
 from .files import Wanted
 from .names import local_name, remote_path
 from .patience import NotYet, Patience, persist
@@ -54,7 +54,8 @@ class BulkJob:
         known = [first]
 
         def address() -> str:
-            return checked_file(known.pop() if known else self._renewed(table, remote))
+            url = known.pop() if known else self._renewed(table, remote)
+            return self.api.checked_file(url)
 
         return address
 

@@ -11,8 +11,9 @@ from typing import BinaryIO, Protocol
 from urllib.parse import urljoin
 
 from eds_core.errors import EdsError
+from eds_core.private import open_private
 
-from .address import is_secured, shown
+from .address import may_follow, shown
 from .http import Body, Http, raise_if_later
 from .patience import Again, NotYet, Patience
 
@@ -99,7 +100,8 @@ class Download:
             return {}
         headers = {"Range": f"bytes={done}-"}
         if self._tag.exists():
-            headers["If-Range"] = self._tag.read_text("ascii")
+            with open_private(self._tag) as tag:
+                headers["If-Range"] = tag.read().decode("ascii")
         return headers
 
     def _accept(self, file: BinaryIO, body: Body) -> bool:
@@ -120,7 +122,9 @@ class Download:
         self._total = _number(headers.get("Content-Length", ""))
         tag = headers.get("ETag", "")
         if tag.startswith('"') and tag.isascii() and tag.isprintable():
-            _write_private(self._tag, tag)
+            with open_private(self._tag) as kept:
+                kept.truncate()
+                kept.write(tag.encode())
         else:  # a weak one does not tell versions apart to the byte
             self._tag.unlink(missing_ok=True)
 
@@ -161,7 +165,7 @@ class Download:
     def _follow(self, body: Body) -> None:
         target = urljoin(self._url, body.headers.get("Location", ""))
         self._refusals += 1
-        if not is_secured(target) or self._refusals > _MOST_REDIRECTS:
+        if not may_follow(self._url, target) or self._refusals > _MOST_REDIRECTS:
             raise EdsError(
                 f"{self._name}: sent on to {shown(target)}, which is not used"
             )
@@ -185,17 +189,10 @@ class Download:
 
 
 def _opened(part: Path) -> BinaryIO:
-    """Open for writing at the end; not through a link that somebody has put there."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-    file = os.fdopen(os.open(part, flags | getattr(os, "O_BINARY", 0), 0o600), "r+b")
+    """Open for writing at the end."""
+    file = open_private(part)
     file.seek(0, os.SEEK_END)
     return file
-
-
-def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 def _number(text: str) -> int | None:

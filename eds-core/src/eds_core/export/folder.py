@@ -6,11 +6,12 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import msgspec
 
 from eds_core.errors import ConfigError
+from eds_core.private import open_private
 
 try:
     import fcntl
@@ -46,17 +47,17 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._journal = path / f"{_OURS}.json"
-        self._lock = -1
+        self._lock: BinaryIO | None = None
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.mkdir(mode=0o700, exist_ok=True)
-        self._lock = os.open(self.path / f"{_OURS}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        self._lock = open_private(self.path / f"{_OURS}.lock")
         try:
             if fcntl is not None:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(self._lock)
+            self._lock.close()
             raise ConfigError(
                 f"another export is filling {self.path}",
                 advice="wait for it, or name another folder with -o",
@@ -69,13 +70,17 @@ class Folder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        os.close(self._lock)
+        if self._lock is not None:
+            self._lock.close()
 
     def unfinished(self) -> Unfinished | None:
         """What `remember` was told last; None too if it cannot be understood."""
+        if not self._journal.exists():
+            return None
         try:
-            return msgspec.json.decode(self._journal.read_bytes(), type=Unfinished)
-        except (FileNotFoundError, msgspec.MsgspecError):
+            with open_private(self._journal) as journal:
+                return msgspec.json.decode(journal.read(), type=Unfinished)
+        except msgspec.MsgspecError:
             return None
 
     def remember(self, unfinished: Unfinished) -> None:
@@ -108,8 +113,8 @@ class Folder:
     def _write(self, path: Path, data: bytes) -> None:
         """Replace *path* as a whole or not at all."""
         new = path.with_name(f"{_OURS}-{path.name}.new")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
-        with os.fdopen(os.open(new, flags, 0o600), "wb") as file:
+        with open_private(new) as file:
+            file.truncate()
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -205,10 +205,11 @@ def _source(
 
 def _beside(path: Path) -> Version | None:
     sidecar = path.with_name(f"{path.name}{SIDECAR}")
-    try:
-        return read_moment(sidecar.read_text("utf-8")[:200], str(sidecar))
-    except FileNotFoundError:
+    if not sidecar.is_file():  # a pipe or a device would never end
         return None
+    try:
+        with sidecar.open(encoding="utf-8") as text:
+            return read_moment(text.read(200), str(sidecar))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{sidecar} cannot be read: {error}") from error
 

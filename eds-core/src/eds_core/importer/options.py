@@ -17,9 +17,9 @@ class ImportOptions:
     """What the user has asked for."""
 
     paths: tuple[Path, ...]
-    url: str
+    url: str = field(repr=False)  # with its password
     credentials: Path | None = None
-    servers: tuple[str, ...] = ()
+    servers: tuple[str, ...] = field(default=(), repr=False)
     prefix: str = ""
     look_back: timedelta | None = None
     table: str = ""

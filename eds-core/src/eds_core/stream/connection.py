@@ -8,17 +8,18 @@ import logging
 import ssl
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import msgspec
 import nats.errors
 from nats.aio.client import RawCredentials
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from eds_core.credentials import Credentials, parse_credentials, read_credentials
-from eds_core.errors import ConfigError, FatalError
+from eds_core.errors import ConfigError, FatalError, TransientError
 
 from .address import check_scheme, shown
 from .answers import CHECK, ApiError, transient, words
@@ -44,7 +45,7 @@ _SHOWN = 400  # characters of a payload in a trace
 class Settings:
     """Where NATS is and who we are."""
 
-    servers: tuple[str, ...]
+    servers: tuple[str, ...] = field(repr=False)  # some with a password
     credentials: Path
     name: str = "eds-server"
     trace: bool = False
@@ -317,7 +318,10 @@ class Connection:
         """Call the JetStream API; ApiError when it answers with an error."""
         question = json.dumps(body).encode()
         data = await self.request(_API + subject, question, advice=CHECK)
-        reply = cast(dict[str, object], json.loads(data))
+        try:
+            reply = msgspec.json.decode(data, type=dict[str, object])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as reason:
+            raise TransientError(f"no answer to {subject}: {reason}") from reason
         if isinstance(error := reply.get("error"), dict):
             raise ApiError(
                 subject,
