@@ -1,9 +1,12 @@
 """Passwords, seeds, keys and rows: nowhere where one only looks by chance."""
 
+import logging
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from eds_core.cli.main import main
 from eds_core.destination import Destination, find_driver
 from eds_core.event import ChangeEvent, Message, Operation, Row, Version
 from eds_core.export.key import ApiKey
@@ -66,3 +69,45 @@ def test_no_code_of_ours_shows_the_values_of_variables_in_tracebacks():
 
     assert len(sources) > 100
     assert told == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["tables", URLS[0]],
+        ["resume", URLS[0]],
+        ["resume", "order", "more", URLS[0]],
+        ["quarantine", "show", URLS[0]],
+        ["quarantine", URLS[0]],
+        ["drivers", URLS[0]],
+        ["server", "--creds", "x", f"--server={URLS[0]}", "sqlite:///x"],
+        ["server", "--consumer-start-time", URLS[0]],
+        ["import", URLS[0], URLS[1]],
+        [f"postgresql:/eds:{SECRET}@db.example.org/shop"],
+        [f"--postgresql://eds:{SECRET}@db.example.org/shop"],
+    ],
+    ids=lambda line: line[0].partition(":")[0],
+)
+def test_a_url_in_the_wrong_place_is_not_quoted_with_its_password(line, quiet):
+    result = CliRunner().invoke(main, line)
+
+    assert result.exit_code != 0
+    assert SECRET not in result.output
+
+
+def test_a_password_that_was_typed_is_told_of_and_one_in_the_environment_is_not(quiet):
+    arguments = ["server", "--creds", "no.creds"]
+    typed = CliRunner().invoke(main, [*arguments, URLS[0]])
+    kept = CliRunner().invoke(main, arguments, env={"EDS_URL": URLS[0]})
+
+    assert "`ps` shows the password" in typed.output
+    assert "`ps`" not in kept.output
+
+
+@pytest.fixture
+def quiet():
+    """The logging that a command sets up is no other test's."""
+    logger = logging.getLogger("eds")
+    before = logger.handlers[:], logger.propagate, logger.level
+    yield
+    logger.handlers, logger.propagate, logger.level = before
