@@ -138,7 +138,7 @@ def test_bad_input_gets_a_short_message_and_its_exit_code(outcome, name):
     assert "EDS itself" not in ended.err
     assert ended.out == ""
     assert len(ended.err.splitlines()) <= 5, ended.err
-    assert seconds < 20  # 10 to connect, the rest is a busy machine's
+    assert seconds < 60  # 10 to connect, the rest is a busy machine's
 
 
 @pytest.mark.parametrize("name", WITH_SECRETS)

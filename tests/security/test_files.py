@@ -14,9 +14,8 @@ from eds_core.importer.files import find
 from eds_core.importer.unpack import Limits
 from eds_core.private import open_private
 from eds_core.sandbox import Sandbox
-from eds_core.sandbox.http_server import Reply
 from eds_core.schema import Column, ColumnType, TableSchema
-from export.harness import export_from
+from export.harness import Watch, export_from
 from export.harness import serving as serving_exports
 
 SECRET = "somebody else's\n"
@@ -110,25 +109,26 @@ def test_a_dump_does_not_write_through_a_link(tmp_path, victim, link, monkeypatc
     Dump(tmp_path)(message("id"))
 
 
-def answer_with_a_file(api, url):
-    """The API's answers for an export that is called `label`, at *url*."""
-    api.faults.replies.append(Reply(200, {"data": {"fileName": "label"}}))
-    api.faults.replies.append(Reply(200, {"data": {"url": url}}))
-    api.faults.replies.append(Reply(200, b'{"id":"1"}\n', headers={"ETag": '"a tag"'}))
+class Crash(Watch):
+    """Ends an export behind its first piece."""
+
+    def moved(self, *_):
+        raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(
-    "name", [".eds-export-label.part", ".eds-export-label.part.tag"]
-)
+@pytest.mark.parametrize("kind", ["part", "tag"])
 @pytest.mark.parametrize("link", [os.symlink, os.link])
-def test_an_export_does_not_write_through_a_link(tmp_path, api, victim, link, name):
-    answer_with_a_file(api, f"{api.url}/elsewhere?s=1")
-    out = tmp_path / "out"
-    out.mkdir()
-    link(victim, out / name)
+def test_an_export_does_not_go_on_through_a_link(tmp_path, api, victim, link, kind):
+    """What lies there at the start is removed; this was put there meanwhile."""
+    api.faults.cuts.append(500)
+    with pytest.raises(KeyboardInterrupt):
+        export_from(api, tmp_path / "out", "order", progress=Crash())
+    (path,) = (tmp_path / "out").glob(f".eds-export-*.{kind}")
+    path.unlink()
+    link(victim, path)
 
     with pytest.raises(EdsError, match="cannot write"):
-        export_from(api, out, "label")
+        export_from(api, tmp_path / "out", "order")
 
 
 @pytest.mark.parametrize("name", [".eds-export.lock", ".eds-export.json"])

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource
 
 from eds_core.console import set_up_logging
 from eds_core.durations import parse_duration
 from eds_core.errors import ConfigError
+from eds_core.urls import redact
+
+log = logging.getLogger("eds")
 
 F = TypeVar("F")
 
@@ -110,6 +115,16 @@ def set_up(ctx: click.Context, *, verbose: bool, silent: bool, timestamp: bool) 
     ctx.meta["eds.verbose"] = verbose
     ctx.meta["eds.silent"] = silent
     set_up_logging(verbose=verbose, silent=silent, timestamp=timestamp)
+
+
+def tell_of_passwords(ctx: click.Context, urls: tuple[str, ...]) -> None:
+    """Say that the list of processes shows what was typed."""
+    typed = ctx.get_parameter_source("urls") is ParameterSource.COMMANDLINE
+    if typed and any(redact(url) != url for url in urls):
+        log.info(
+            "`ps` shows the password on the command line to everybody on this "
+            "machine; put the URL into the variable EDS_URL instead"
+        )
 
 
 def logging_options(function: F) -> F:

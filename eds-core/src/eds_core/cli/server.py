@@ -15,6 +15,7 @@ from .options import (
     servers_option,
     set_up,
     start_time_option,
+    tell_of_passwords,
 )
 
 
@@ -99,6 +100,7 @@ def command(
             "no database URL",
             advice="e.g. eds --creds shop.creds postgresql://user:password@host/name",
         )
+    tell_of_passwords(ctx, urls)
     urls = tuple(dict.fromkeys(urls))
     servers = servers or (DEFAULT_SERVER,)
     if importer is not None:

@@ -77,6 +77,9 @@ class Delivery(msgspec.Struct, gc=False):
     data: bytes
     headers: Mapping[str, str] = _NO_HEADERS
 
+    def __repr__(self) -> str:  # never the data
+        return f"Delivery({self.subject!r}, {self.reply!r}, {len(self.data)} bytes)"
+
 
 Handler = Callable[[Delivery], None]
 
