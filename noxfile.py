@@ -84,7 +84,7 @@ def faults(session: nox.Session) -> None:
     sync(session, "--group", "tests")
     page = str(ROOT / "docs" / "survives.md")
     chosen = session.posargs or SIDE_BY_SIDE
-    session.run("pytest", "tests/faults", *chosen, env={SURVIVES: page})
+    session.run("pytest", "-m", "survives", *chosen, env={SURVIVES: page})
 
 
 @nox.session

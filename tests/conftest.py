@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 import servers
 
-pytest_plugins = ["pytester", "required"]
+pytest_plugins = ["pytester", "required", "survives"]
 
 settings.register_profile("dev", settings.get_profile("default"))
 settings.register_profile(

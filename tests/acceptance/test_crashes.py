@@ -4,6 +4,8 @@ import asyncio
 import random
 from contextlib import asynccontextmanager
 
+import pytest
+
 from acceptance.harness import serving, shop_is_at, starting, streaming, until
 from acceptance.tables import value
 from eds_core.sandbox import Sandbox
@@ -24,6 +26,11 @@ def checkpoint(url):
     return value(url, "SELECT min(seq) FROM _eds_checkpoint")
 
 
+@pytest.mark.survives(
+    "EDS is killed at any moment",
+    "kill -9 eight times while the shop works",
+    "nothing is missing and nothing is there twice",
+)
 def test_kill_9_at_8_random_moments_ends_equal(tmp_path, url):
     dice = random.Random()
     moments = [dice.uniform(0, 1.2) for _ in range(8)]
@@ -114,6 +121,11 @@ def test_sessions_that_an_administrator_ends_are_opened_again(
     asyncio.run(scenario())
 
 
+@pytest.mark.survives(
+    "NATS crashes",
+    "kill -9 of nats-server, started again with its store",
+    "waited for, then goes on",
+)
 def test_a_crash_of_nats_is_waited_for(tmp_path, url):
     async def scenario():
         async with streaming(tmp_path, url) as (sandbox, server):

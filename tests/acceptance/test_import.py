@@ -7,6 +7,8 @@ import sqlite3
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 
+import pytest
+
 from acceptance.exports import export, guide_command, imported, importing
 from acceptance.harness import eds, process, run, serving, shop_is_at, starting, until
 from acceptance.tables import connect, execute, rows, table_names, value
@@ -155,6 +157,11 @@ def test_an_old_export_changes_nothing_that_is_newer(tmp_path, url):
     asyncio.run(scenario())
 
 
+@pytest.mark.survives(
+    "An import is killed at any moment",
+    "kill -9, then the same command again",
+    "it goes on behind the last line that is in",
+)
 def test_kill_9_at_random_moments_of_an_import_ends_equal(tmp_path, url):
     dice = random.Random()
     moments = [dice.uniform(0, 1.5) for _ in range(4)]
@@ -291,6 +298,11 @@ def test_a_second_import_waits_for_the_first(tmp_path, url):
     asyncio.run(scenario())
 
 
+@pytest.mark.survives(
+    "An import's process is gone",
+    "kill -9 of an import that a server waits for",
+    "the server goes on",
+)
 def test_an_import_whose_process_is_gone_holds_nobody(tmp_path, url):
     async def scenario():
         async with Sandbox(tmp_path / "sandbox") as sandbox:

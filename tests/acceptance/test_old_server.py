@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from contextlib import asynccontextmanager
 
+import pytest
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from acceptance.harness import equal, serving, starting
@@ -62,6 +63,11 @@ def take_over(tmp_path, url, acknowledged, in_flight, *, prefix=""):
     asyncio.run(scenario())
 
 
+@pytest.mark.survives(
+    "The old server crashed with an event in flight",
+    "its durable consumer, with one message not acknowledged",
+    "EDS begins at that event",
+)
 def test_the_event_in_flight_at_the_crash_is_not_lost(tmp_path, url):
     take_over(tmp_path, url, 20, 1)
 

@@ -74,6 +74,11 @@ def test_a_table_at_fault_does_not_hold_the_others(tmp_path, url):
     asyncio.run(scenario())
 
 
+@pytest.mark.survives(
+    "A table is at fault and mended later",
+    "a column's type changed, then changed back; `eds resume`",
+    "parked alone, then continued without loss",
+)
 def test_a_mended_table_is_resumed_by_the_running_server(tmp_path, url):
     async def scenario():
         make_file(url)

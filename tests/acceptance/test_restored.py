@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from acceptance.harness import equal, serving, shop_is_at, starting, streaming, until
 from acceptance.tables import execute, value
 from eds_core.sandbox import Sandbox, fold
@@ -13,6 +15,11 @@ from eds_core.sandbox import Sandbox, fold
 EPOCH = "SELECT max(epoch) FROM _eds_checkpoint"
 
 
+@pytest.mark.survives(
+    "A SQLite file is replaced by an older copy",
+    "stop, copy back, start",
+    "it catches up from the copy's position",
+)
 def test_a_sqlite_file_restored_from_a_copy_catches_up(tmp_path, sqlite_url):
     file = Path(sqlite_url.removeprefix("sqlite:///"))
 
@@ -57,6 +64,11 @@ async def swap(postgres, name, copy):
     await asyncio.to_thread(act)
 
 
+@pytest.mark.survives(
+    "A database is restored from an older backup while EDS runs",
+    "pg_dump, then restored under the running server",
+    "EDS notices its older position and catches up",
+)
 def test_a_postgres_database_restored_while_streaming_catches_up(
     tmp_path, own_postgres, postgres_url
 ):
@@ -137,6 +149,11 @@ def test_a_checkpoint_that_is_gone_stops_the_server_with_words(tmp_path, url):
     assert "Traceback" not in said
 
 
+@pytest.mark.survives(
+    "EDS was away for longer than the stream keeps messages",
+    "the oldest messages are purged",
+    "it says how many are gone and names the import that heals it",
+)
 def test_a_server_that_was_away_for_too_long_tells_what_is_gone(tmp_path, sqlite_url):
     async def scenario():
         async with Sandbox(tmp_path, stream_config={"max_msgs": 30}) as sandbox:

@@ -3,11 +3,18 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import pytest
+
 from acceptance.harness import STRANGER, serving, shop_is_at, starting, streaming
 from acceptance.tables import rows
 from eds_core.sandbox import COMPANY, Sandbox
 
 
+@pytest.mark.survives(
+    "Two servers on one credential and one database",
+    "a second server is started beside the first",
+    "the newer one goes on; the older writes nothing more and ends with exit code 4",
+)
 def test_the_newer_of_two_servers_wins_and_the_older_one_says_who_it_is(tmp_path, url):
     async def scenario():
         async with Sandbox(tmp_path) as sandbox:
@@ -37,6 +44,11 @@ def test_an_idle_server_learns_that_it_was_taken_over(tmp_path, url):
     asyncio.run(scenario())
 
 
+@pytest.mark.survives(
+    "Two servers share one of their companies",
+    "a second server with credentials for some of the companies",
+    "only the shared company changes hands",
+)
 def test_a_company_that_is_taken_away_leaves_the_others(tmp_path, url):
     async def scenario():
         async with Sandbox(tmp_path, (COMPANY, STRANGER)) as sandbox:
@@ -81,6 +93,11 @@ def test_two_urls_on_one_command_line_end_equal(tmp_path, sqlite_url, postgres_u
     asyncio.run(scenario())
 
 
+@pytest.mark.survives(
+    "One of two databases is down",
+    "two URLs on one command line, one server stopped",
+    "the other one goes on; the one that was down catches up",
+)
 def test_a_database_that_is_down_does_not_hold_the_other(
     tmp_path, sqlite_url, own_postgres, postgres_url
 ):

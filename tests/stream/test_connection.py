@@ -143,6 +143,11 @@ def test_credentials_that_expired(tmp_path):
     assert "expired at" in in_sandbox(tmp_path, scenario)
 
 
+@pytest.mark.survives(
+    "Credentials expire while EDS runs",
+    "a JWT that lives for seconds",
+    "EDS says so, and tries again with the file as it is then",
+)
 def test_credentials_that_expire_while_connected_are_told(tmp_path, caplog):
     caplog.set_level(logging.WARNING, "eds.stream")
 
@@ -171,6 +176,11 @@ def test_a_file_that_holds_no_credentials(tmp_path, text):
     assert "bad.creds" in in_sandbox(tmp_path, scenario)
 
 
+@pytest.mark.survives(
+    "The credentials file is replaced while EDS runs",
+    "another file at its path, the connection cut",
+    "the new one is used, without a restart",
+)
 def test_new_credentials_are_used_at_the_next_connection(tmp_path):
     async def scenario(sandbox):
         first = sandbox.issue(expires=int(time.time()) + 2)
