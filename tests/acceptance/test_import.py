@@ -203,6 +203,7 @@ def test_a_killed_import_goes_on_where_it_stood(tmp_path, url):
             assert 0 < line < 30_000
             ended = await imported(sandbox, tmp_path / "export", url=url)
             assert f"goes on behind line {line}" in ended.err
+            assert "core_charge  30000     30000        0" in ended.out
             assert value(url, "SELECT count(*) FROM _eds_import") == 0
             await shop_is_at(url, sandbox, seconds=5)
 

@@ -30,7 +30,7 @@ from eds_core.destination import (
     open_destination,
     scheme_of,
 )
-from eds_core.driver import VERBS
+from eds_core.driver import VERBS, Loaded
 from eds_core.plugins import BatchReport, installed_plugins
 
 ID = Column("id", ColumnType.TEXT)
@@ -91,7 +91,7 @@ class Memory(Driver):
     @hookimpl
     def bulk_load(self, table, rows):
         self.calls.append(f"bulk_load {table.name}")
-        return sum(1 for _ in rows)
+        return Loaded(inserted=sum(1 for _ in rows))
 
 
 Install = Callable[..., None]
@@ -266,7 +266,7 @@ def test_each_verb_reaches_the_driver():
         destination.bulk_load(TABLE, iter([ROW, ROW, ROW])),
     ]
 
-    assert counts == [1, 2, 1, 3]
+    assert counts == [1, 2, 1, Loaded(inserted=3)]
     assert driver.calls == [
         "migrate create table customer",
         "upsert customer",

@@ -195,7 +195,7 @@ def test_many_rows_come_by_bulk_load_in_small_transactions(roach, table_of, row)
     roach.prepare(table)
 
     rows = (row(table, 1, id=str(n)) for n in range(1_200))
-    assert roach.bulk_load(table, rows) == 1_200
+    assert roach.bulk_load(table, rows).inserted == 1_200
 
 
 @pytest.mark.parametrize("where", ["INSERT INTO", "commit"])

@@ -102,7 +102,9 @@ def test_two_writers_of_one_import_do_not_wait_for_each_other(postgresql):
 
 
 def test_how_far_a_file_is_stands_or_falls_with_its_rows(shop, order, row):
-    file = ImportedFile("f1", "order", "order.json", 100, 3, read=3, changed=2)
+    file = ImportedFile(
+        "f1", "order", "order.json", 100, 3, read=3, inserted=1, updated=2, deleted=4
+    )
     with suppress(ZeroDivisionError), shop.transaction():
         shop.bulk_load(order, [row(order, 1, id="1")])
         shop.ledger.record_file(file)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from eds_core.driver import Loaded
 from eds_core.errors import EdsError, RejectedError
 from eds_core.event import Row, Version
 from eds_core.line import LineReader
@@ -106,10 +107,10 @@ def test_copied_rows_equal_those_that_go_as_json(postgresql, monkeypatch):
     postgresql.run('DELETE FROM "everything"')
 
     postgresql.driver._loader.forget()
-    assert postgresql.bulk_load(EVERY, usual_rows(60)) == 60
+    assert postgresql.bulk_load(EVERY, usual_rows(60)) == Loaded(inserted=60)
     assert content(postgresql) == expected
 
-    assert postgresql.bulk_load(EVERY, usual_rows(60, version=2)) == 60
+    assert postgresql.bulk_load(EVERY, usual_rows(60, version=2)) == Loaded(updated=60)
     assert [row[:-1] for row in content(postgresql)] == [row[:-1] for row in expected]
     assert counts == [("json", 60), ("copy", 60), ("copy", 60), ("merge", 60)]
 
@@ -123,7 +124,7 @@ def test_the_cells_that_the_importer_makes_are_copied_alike(postgresql):
     rows = [row for _, row, _ in filter(None, read)]
 
     assert sum(bool(row.cells) for row in rows) > 50
-    assert postgresql.bulk_load(EVERY, rows) == 60
+    assert postgresql.bulk_load(EVERY, rows) == Loaded(updated=60)
     assert [row[:-1] for row in content(postgresql)] == expected
 
 
@@ -149,7 +150,7 @@ def test_a_newer_row_and_a_tombstone_outlive_a_bulk_load(postgresql, table_of, r
     postgresql.drop(table, 9, "dead")
 
     loaded = [row(table, 5, id=k, name="old") for k in ("newer", "dead", "new")]
-    assert postgresql.bulk_load(table, loaded) == 1
+    assert postgresql.bulk_load(table, loaded).changed == 1
 
     assert postgresql.rows("order", "id", "name") == [("new", "old"), ("newer", "kept")]
 
@@ -245,7 +246,7 @@ def test_blanks_in_a_row_change_nothing(postgresql):
     postgresql.prepare(EVERY)
     blank = b'{ "id" :\t"k",\r"a_json" : [ 1 ,\t{ "a" :\r2 } ] , "a_integer":\t1 }'
 
-    assert postgresql.bulk_load(EVERY, [Row(("k",), Version(1), blank)]) == 1
+    assert postgresql.bulk_load(EVERY, [Row(("k",), Version(1), blank)]).changed == 1
 
     ((found,),) = postgresql.rows("everything", "a_json")
     assert found == [1, {"a": 2}]
@@ -257,8 +258,8 @@ def test_one_unusual_row_leaves_the_others_on_their_road(postgresql, monkeypatch
     odd = b'{"id": "odd", "a_integer": 7, "a_boolean": 1, "a_text": "\\u001c"}'
     rows = [*usual_rows(5), Row(("odd",), Version(1), odd)]
 
-    assert postgresql.bulk_load(EVERY, rows) == 6
-    assert postgresql.bulk_load(EVERY, rows) == 6
+    assert postgresql.bulk_load(EVERY, rows) == Loaded(inserted=6)
+    assert postgresql.bulk_load(EVERY, rows) == Loaded(updated=6)
 
     once = [("copy", 6), ("json", 1)]
     again = [("copy", 6), ("merge", 6), ("json", 1)]
@@ -304,4 +305,4 @@ def test_a_transaction_that_fails_takes_the_load_with_it(postgresql):
         load_and_fail()
 
     assert content(postgresql) == []
-    assert postgresql.bulk_load(EVERY, usual_rows(10)) == 10
+    assert postgresql.bulk_load(EVERY, usual_rows(10)) == Loaded(inserted=10)

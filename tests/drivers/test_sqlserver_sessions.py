@@ -7,6 +7,7 @@ import json
 import pytest
 
 from drivers.sqlserver import driver_named, greeted
+from eds_core.driver import Loaded
 from eds_core.errors import RejectedError, TableError, TransientError
 from eds_core.event import Message, Row, Version, VersionedKey
 from eds_core.ledger import Quarantined
@@ -54,17 +55,26 @@ def test_the_settings_are_of_every_session(kind):
 
 @both
 def test_a_batch_goes_in_one_round_trip_and_says_how_many_changed(kind):
-    answers = [("OPENJSON", [(2,)]), *catalogue()]
+    answers = [("OPENJSON", [(1, 2)]), *catalogue()]
     with greeted(driver_named(kind), answers) as (driver, server):
-        assert driver.upsert(TABLE, [row("a"), row("b")]) == 2
+        assert driver.upsert(TABLE, [row("a"), row("b"), row("c")]) == 3
         assert driver.delete(TABLE, [VersionedKey(("a",), Version(2))]) == 2
         assert server.saw("INSERT INTO [dbo].[order]") == 1
         assert server.saw("INNER JOIN [dbo].[_eds_tombstone]") == 1
 
 
 @both
+def test_a_bulk_load_tells_inserts_from_updates(kind):
+    answers = [("OPENJSON", [(1, 2)]), *catalogue()]
+    with greeted(driver_named(kind), answers) as (driver, _):
+        loaded = driver.bulk_load(TABLE, [row("a"), row("b"), row("c")])
+
+    assert loaded == Loaded(inserted=1, updated=2)
+
+
+@both
 def test_long_parameters_are_not_cut_off(kind):
-    answers = [("OPENJSON", [(1,)]), *catalogue()]
+    answers = [("OPENJSON", [(1, 0)]), *catalogue()]
     with greeted(driver_named(kind), answers) as (driver, server):
         driver.upsert(TABLE, [row(name="é" * 20_000)])
         driver.ledger.quarantine(
@@ -89,7 +99,7 @@ def test_long_parameters_are_not_cut_off(kind):
 @both
 def test_a_table_that_somebody_altered_is_looked_at_again(kind):
     with greeted(driver_named(kind), catalogue()) as (driver, server):
-        server.answers = [("OPENJSON", [(-1,)]), *server.answers]
+        server.answers = [("OPENJSON", [(-1, -1)]), *server.answers]
         with pytest.raises(TransientError, match="altered again and again"):
             driver.upsert(TABLE, [row()])
 
@@ -169,7 +179,7 @@ def test_a_transaction_that_the_server_ended_leaves_a_session_that_works(kind):
             server.ended_by_itself = True
             driver.upsert(TABLE, [row()])
 
-        server.answers = [("OPENJSON", [(1,)]), *server.answers]
+        server.answers = [("OPENJSON", [(1, 0)]), *server.answers]
         with driver.transaction():
             assert driver.upsert(TABLE, [row()]) == 1
 

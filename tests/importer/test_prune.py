@@ -71,7 +71,7 @@ def test_prune_leaves_other_companies_and_newer_rows_alone(shop, tmp_path):
     tally = load(shop, tmp_path, row("here", OLD).after)
 
     assert tally.errors == []
-    assert tally.total().pruned == 1
+    assert tally.total().deleted == 1
     assert keys(shop) == ["here", "newer", "of another", "same moment"]
 
 
@@ -114,7 +114,7 @@ def test_a_dry_run_tells_what_would_be_deleted_and_deletes_nothing(shop, tmp_pat
     tally = load(shop, tmp_path, row("here", OLD).after, dry_run=True)
 
     assert tally.errors == []
-    assert tally.total().pruned == 1
+    assert tally.total().deleted == 1
     assert keys(shop) == ["gone", "here", "newer"]
 
 
@@ -124,7 +124,7 @@ def test_a_dry_run_finds_nothing_to_delete_where_there_is_no_table(shop, tmp_pat
     tally = load(shop, tmp_path, row("here", OLD).after, dry_run=True)
 
     assert tally.errors == []
-    assert tally.total().pruned == 0
+    assert tally.total().deleted == 0
 
 
 def test_what_an_old_server_wrote_after_the_export_is_left_alone(shop, tmp_path):

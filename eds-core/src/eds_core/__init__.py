@@ -1,6 +1,6 @@
 """EDS: a shop's data, streamed into its own database."""
 
-from .driver import Capabilities, Driver, hookimpl
+from .driver import Capabilities, Driver, Loaded, hookimpl
 from .errors import (
     ConfigError,
     DecodeError,
@@ -27,6 +27,7 @@ __all__ = [
     "FatalError",
     "Key",
     "Ledger",
+    "Loaded",
     "RejectedError",
     "Row",
     "SchemaChange",

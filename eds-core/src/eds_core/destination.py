@@ -10,7 +10,7 @@ from typing import cast
 
 import pluggy
 
-from .driver import PROJECT, VERBS, Capabilities, Driver
+from .driver import PROJECT, VERBS, Capabilities, Driver, Loaded
 from .errors import ConfigError, OtherDriver
 from .event import Row, VersionedKey
 from .ledger import Ledger, Quarantined
@@ -205,8 +205,8 @@ class Destination:
     def delete(self, table: TableSchema, keys: Sequence[VersionedKey]) -> int:
         return cast(int, self._hook.delete(table=table, keys=keys))
 
-    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> int:
-        return cast(int, self._hook.bulk_load(table=table, rows=rows))
+    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> Loaded:
+        return cast(Loaded, self._hook.bulk_load(table=table, rows=rows))
 
     def batch_written(self, report: BatchReport) -> None:
         self._observe("batch_written", report=report)

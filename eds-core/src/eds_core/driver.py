@@ -39,6 +39,21 @@ class Capabilities:
     cells: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a bulk load has written: rows that were not there, and rows that were."""
+
+    inserted: int = 0
+    updated: int = 0
+
+    @property
+    def changed(self) -> int:
+        return self.inserted + self.updated
+
+    def __add__(self, other: Loaded) -> Loaded:
+        return Loaded(self.inserted + other.inserted, self.updated + other.updated)
+
+
 class Driver(ABC):
     """One destination. Used from one thread, never concurrently.
 
@@ -162,10 +177,11 @@ class Driver(ABC):
 
     @abstractmethod
     @hookspec(firstresult=True)
-    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> int:
+    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> Loaded:
         """Write many rows under the same rules as ``upsert``, by the fastest road.
 
         In the transaction that is open, or else in some of its own. Streaming:
-        memory does not grow with the number of rows. Keys may repeat. Returns how
-        many rows changed.
+        memory does not grow with the number of rows. Keys may repeat; one that does
+        may count more than once. A row that is there already, exactly so, may count
+        as updated or not at all.
         """

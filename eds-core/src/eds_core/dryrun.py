@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from .destination import open_driver
-from .driver import Driver, hookimpl
+from .driver import Driver, Loaded, hookimpl
 from .errors import ConfigError
 from .event import Key, Row, Version, VersionedKey
 from .ledger import (
@@ -85,10 +85,10 @@ class DryRun(Driver):
         return len(keys)
 
     @hookimpl
-    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> int:
+    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> Loaded:
         count = sum(1 for _ in rows)
         log.info("dry run: would load %d rows into %s", count, table.name)
-        return count
+        return Loaded(inserted=count)
 
 
 class DryLedger(Ledger):

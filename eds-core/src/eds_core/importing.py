@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -17,6 +18,23 @@ from .importer.tally import FileTally, Tally
 
 _MOST_BARS = 12
 _WIDE = 200  # columns, when nobody looks at a terminal
+
+_Columns = tuple[tuple[str, Callable[[FileTally], int]], ...]
+_DONE: _Columns = (
+    ("read", lambda tally: tally.read),
+    ("inserted", lambda tally: tally.inserted),
+    ("updated", lambda tally: tally.updated),
+    ("stale", lambda tally: tally.stale),
+    ("quarantined", lambda tally: tally.quarantined),
+    ("deleted", lambda tally: tally.deleted),
+)
+#: A dry run does not look at what is there: it knows no inserts from updates.
+_WOULD: _Columns = (
+    ("read", lambda tally: tally.read),
+    ("would write", lambda tally: tally.written),
+    ("quarantined", lambda tally: tally.quarantined),
+    ("would delete", lambda tally: tally.deleted),
+)
 
 
 @contextmanager
@@ -103,25 +121,17 @@ def progress_line(tally: Tally) -> str:
 
 def summary(tally: Tally, *, dry_run: bool) -> None:
     """What was done, by table."""
-    pruned = any(file.pruned for file in tally.files)
-    gone = "would delete" if dry_run else "deleted"
-    names = ["table", "read", "would write" if dry_run else "written", "stale"]
-    table = Table(*names, "quarantined", *([gone] if pruned else []), box=None)
+    total = tally.total()
+    shown = _WOULD if dry_run else _DONE
+    if not total.deleted:
+        shown = shown[:-1]
+    table = Table("table", *(name for name, _ in shown), box=None)
     for column in table.columns[1:]:
         column.justify = "right"
     sums = tally.by_table()
-    for one in sums:
-        table.add_row(*_cells(one, one.table, pruned=pruned))
-    if len(sums) > 1:
-        table.add_row(*_cells(tally.total(), "total", pruned=pruned))
+    for one in [*sums, replace(total, table="total")] if len(sums) > 1 else sums:
+        table.add_row(printable(one.table), *(f"{number(one)}" for _, number in shown))
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDE)
     console.print(table, markup=False)
-
-
-def _cells(tally: FileTally, name: str, *, pruned: bool) -> list[str]:
-    numbers = [tally.read, tally.changed, tally.stale, tally.quarantined]
-    if pruned:
-        numbers.append(tally.pruned)
-    return [printable(name), *map(str, numbers)]

@@ -103,8 +103,10 @@ class ImportedFile:
     line: int = 0  # as many lines
     done: bool = False
     read: int = 0  # rows
-    changed: int = 0
+    inserted: int = 0
+    updated: int = 0
     quarantined: int = 0
+    deleted: int = 0  # rows of its table that it does not have
 
 
 def row_gone(company: str) -> FatalError:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from sqlalchemy import URL, Engine, NullPool, Numeric, create_engine, make_url
 from sqlalchemy.dialects.mysql import LONGBLOB
 
-from eds_core.driver import Capabilities, hookimpl
+from eds_core.driver import Capabilities, Loaded, hookimpl
 from eds_core.errors import DestinationError, TransientError
 from eds_core.event import Key, Row, VersionedKey
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
@@ -124,7 +124,7 @@ class MysqlDriver(SqlDriver):
         alive = self._alive(target, rows)
         literals = [tuple_of(row_literals(row, target.columns)) for row in alive]
         if tables.has_other_unique(target.table, target.real):
-            return self._merge(target, literals)
+            return self._merge(target, literals).changed
         try:
             return self._upsert(target, alive, literals)
         except DestinationError as error:
@@ -200,7 +200,7 @@ class MysqlDriver(SqlDriver):
                 f"the unique indexes of {real.name} were changed: {error}"
             ) from error
 
-    def _merge(self, target: Target, literals: list[bytes]) -> int:
+    def _merge(self, target: Target, literals: list[bytes]) -> Loaded:
         """Through a temporary table, which no other unique index can confuse."""
         self._make_stage(target)
         self._writer.fill(target.statements["fill"], literals)
@@ -210,30 +210,31 @@ class MysqlDriver(SqlDriver):
         self._writer.run(statements.DROP_STAGE)
         self._writer.run(target.statements["stage"])
 
-    def _take_stage(self, target: Target) -> int:
+    def _take_stage(self, target: Target) -> Loaded:
         run, does = self._writer.run, target.statements
-        changed = run(does["update"]) + run(does["insert"])
+        updated, inserted = run(does["update"]), run(does["insert"])
         run(statements.DROP_STAGE)
-        return changed
+        return Loaded(inserted, updated)
 
     @hookimpl
-    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> int:
+    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> Loaded:
         chunks = portable.chunks(rows, _LOADED_AT_ONCE)
-        return sum(self._load(table, chunk) for chunk in chunks)
+        return sum((self._load(table, chunk) for chunk in chunks), Loaded())
 
-    def _load(self, table: TableSchema, rows: Sequence[Row]) -> int:
+    def _load(self, table: TableSchema, rows: Sequence[Row]) -> Loaded:
         if self._loads:
             with self.session.joined(), self._about(table.name):
-                changed = self._loaded(self._target(table), rows)
-            if changed is not None:
-                return changed
+                loaded = self._loaded(self._target(table), rows)
+            if loaded is not None:
+                return loaded
         self._tell_once()
         # Also when the server had something to say: this way it says of which row.
         size = self.capabilities.max_rows
         parts = (rows[start : start + size] for start in range(0, len(rows), size))
-        return sum(self.upsert(table, part) for part in parts)
+        every = (self._settled(self.load, table, part) for part in parts)
+        return sum(every, Loaded())
 
-    def _loaded(self, target: Target, rows: Sequence[Row]) -> int | None:
+    def _loaded(self, target: Target, rows: Sequence[Row]) -> Loaded | None:
         alive = self._alive(target, rows)
         lines = [row_literals(row, target.columns) for row in alive]
         self._make_stage(target)

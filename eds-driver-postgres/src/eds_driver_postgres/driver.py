@@ -9,7 +9,7 @@ from typing import ClassVar
 from psycopg.types.json import Json
 from sqlalchemy import URL, Engine, NullPool, Numeric, Text, create_engine, make_url
 
-from eds_core.driver import Capabilities
+from eds_core.driver import Capabilities, Loaded
 from eds_core.errors import RejectedError, TableError
 from eds_core.event import Key, Row, VersionedKey
 from eds_core.schema import Column, ColumnType, TableSchema
@@ -136,14 +136,14 @@ class PostgresDriver(SqlDriver):
             for part in parts(rows, _BYTES_AT_ONCE, _size)
         )
 
-    def load(self, target: Target, rows: Sequence[Row]) -> int:
+    def load(self, target: Target, rows: Sequence[Row]) -> Loaded:
         """By COPY where rows and columns are as usual, else as JSON."""
         try:
-            changed, others = self._loader.load(target, rows)
+            loaded, others = self._loader.load(target, rows)
         except (ValueError, RejectedError, TableError):
             # The general road does it, or says what is wrong.
-            return self.write(target, rows)
-        return changed + self._as_json(target, others)
+            return super().load(target, rows)
+        return loaded + self.loaded(target, others, self._as_json)
 
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
         self._loader.touched(target)

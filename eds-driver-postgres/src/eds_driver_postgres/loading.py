@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from eds_core.driver import Loaded
 from eds_core.errors import RejectedError
 from eds_core.event import Row
+from eds_core.sql.portable import counted
 from eds_core.sql.session import Session
 from eds_core.sql.tables import Target
 
@@ -33,8 +35,8 @@ class Loader:
         """Something else was written to the table."""
         self._new[target.real.name] = False
 
-    def load(self, target: Target, rows: Sequence[Row]) -> tuple[int, list[Row]]:
-        """Write rows by COPY; return how many changed, and which are still to do.
+    def load(self, target: Target, rows: Sequence[Row]) -> tuple[Loaded, list[Row]]:
+        """Write rows by COPY; return what was written, and which are still to do.
 
         Raises ValueError for a column that COPY has no usual form for, RejectedError
         or TableError for what PostgreSQL refuses, such as a temporary table; then
@@ -67,26 +69,30 @@ class Loader:
 
     def _copy(
         self, target: Target, copying: Copying, rows: Sequence[Row]
-    ) -> tuple[int, list[Row]]:
+    ) -> tuple[Loaded, list[Row]]:
         into = self._session.quote_table(target.real.name)
         with self._session.savepoint(), self._session.cursor() as cursor:
             others = self._send(cursor, into, copying, rows, with_key=False)
-            return int(cursor.rowcount), others
+            return Loaded(inserted=int(cursor.rowcount)), others
 
     def _merge(
         self, target: Target, copying: Copying, rows: Sequence[Row]
-    ) -> tuple[int, list[Row]]:
+    ) -> tuple[Loaded, list[Row]]:
         quote, place = self._session.quote, self._session.quote_table
+        table = place(target.real.name)
         staged, make = statements.stage(target, quote)
         with self._session.savepoint(), self._session.cursor() as cursor:
             cursor.execute(make)
             cursor.execute(f"TRUNCATE {staged}")
             others = self._send(cursor, staged, copying, rows, with_key=True)
-            merge = statements.merge(
-                target, place(target.real.name), place(_TOMBSTONES), staged, quote
+            there = statements.there(target, table, staged, quote)
+            merge = statements.merge(target, table, place(_TOMBSTONES), staged, quote)
+            loaded = counted(
+                len(rows) - len(others),
+                lambda: int(cursor.execute(there).fetchone()[0]),
+                lambda: int(cursor.execute(merge, (target.real.name,)).rowcount),
             )
-            cursor.execute(merge, (target.real.name,))
-            return int(cursor.rowcount), others
+            return loaded, others
 
     def _send(
         self,

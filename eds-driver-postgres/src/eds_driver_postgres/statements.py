@@ -73,6 +73,12 @@ def merge(
     )
 
 
+def there(target: Target, table: str, staged: str, quote: Quote) -> str:
+    """Take nothing; say how many of the rows in *staged* have one in the table."""
+    key = ", ".join(map(quote, target.table.key))
+    return f"SELECT count(*) FROM {staged} AS r INNER JOIN {table} AS t USING ({key})"  # noqa: S608 - identifiers only, quoted
+
+
 def is_new(table: str, tombstones: str) -> str:
     """Take the table's name; say whether it never held a row, as far as EDS knows."""
     return (

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from sqlalchemy import URL, Engine, NullPool, Numeric, String, create_engine
 
-from eds_core.driver import Capabilities
+from eds_core.driver import Capabilities, Loaded
 from eds_core.errors import DestinationError, TableError, TransientError
 from eds_core.event import Row, Version, VersionedKey
 from eds_core.schema import Column, ColumnType, SchemaChange
@@ -161,33 +161,39 @@ class SnowflakeDriver(SqlDriver):
         }
 
     def write(self, target: Target, rows: Sequence[Row]) -> int:
+        return self.load(target, rows).changed
+
+    def load(self, target: Target, rows: Sequence[Row]) -> Loaded:
         every = lines.upserts(target, rows)  # refuses before anything is written
-        return sum(
-            self._run(target, part, {"upsert": [target.real.name]})
-            for part in parts(every, _FILE_BYTES)
-        )
+        steps = {"upsert": [target.real.name]}
+        counts = (self._run(target, p, steps) for p in parts(every, _FILE_BYTES))
+        return sum((Loaded(*count) for count in counts), Loaded())
 
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
         name = target.real.name
         steps = {"tombstone": [name], "delete": []}
         every = lines.deletes(target, keys)
-        return sum(self._run(target, part, steps) for part in parts(every, _FILE_BYTES))
+        counts = (self._run(target, p, steps) for p in parts(every, _FILE_BYTES))
+        return sum(map(sum, counts))
 
     def _run(
         self, target: Target, part: list[bytes], steps: Mapping[str, list[str]]
-    ) -> int:
-        """Execute *steps* on the lines of *part*; return what the last one changed."""
+    ) -> list[int]:
+        """Execute *steps* on the lines of *part*; return what the last one tells.
+
+        MERGE: how many rows were inserted, and how many updated; DELETE: one number.
+        """
         bound = sum(map(len, part)) <= self.bound_bytes
         suffix, source = ("", [_array(part)]) if bound else ("_staged", [])
-        changed = 0
+        counts: list[int] = []
         with self.session.cursor() as cursor:
             if not bound:
                 self._stage(cursor, part)
             for name, parameters in steps.items():
                 statement = target.statements[f"{name}{suffix}"]
                 cursor.execute(statement, [*parameters, *source])
-                changed = max(0, cursor.rowcount or 0)
-        return changed
+                counts = [int(count) for count in cursor.fetchone()]
+        return counts
 
     def _stage(self, cursor: Any, part: list[bytes]) -> None:
         """Put the lines where ``_staged`` statements find them, and nothing else.

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.mssql import VARBINARY
 
-from eds_core.driver import Capabilities
+from eds_core.driver import Capabilities, Loaded
 from eds_core.errors import (
     DestinationError,
     FatalError,
@@ -211,43 +211,49 @@ class SqlServerDriver(SqlDriver):
         }
 
     def write(self, target: Target, rows: Sequence[Row]) -> int:
-        return self._until_known(target, "upsert", lambda made: made.rows(rows))
+        return self.load(target, rows).changed
+
+    def load(self, target: Target, rows: Sequence[Row]) -> Loaded:
+        counts = self._until_known(target, "upsert", lambda made: made.rows(rows))
+        return Loaded(*counts)
 
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
-        return self._until_known(target, "delete", lambda made: made.keys(keys))
+        _, removed = self._until_known(target, "delete", lambda made: made.keys(keys))
+        return removed
 
     def _until_known(
         self, target: Target, name: str, parts: Callable[[Payload], Iterable[str]]
-    ) -> int:
+    ) -> tuple[int, int]:
         """Run a batch; when the table was altered meanwhile, look at it again."""
         for _ in range(_TRIES):
-            changed = 0
+            inserted = changed = 0
             for part in parts(Payload(target)):
-                count = self._run(target, name, part)
-                if count == statements.ALTERED:
+                counts = self._run(target, name, part)
+                if counts[0] == statements.ALTERED:
                     break
-                changed += count
+                inserted, changed = inserted + counts[0], changed + counts[1]
             else:
-                return changed
+                return inserted, changed
             self._forget(target.real.name)
             target = self._target(target.table)
         raise TransientError(f"table {target.real.name} is altered again and again")
 
-    def _run(self, target: Target, name: str, json: str) -> int:
+    def _run(self, target: Target, name: str, json: str) -> tuple[int, int]:
         real = cast(tables.SqlServerTable, target.real)
         place = self.session.quote_table(real.name)
         parameters = place, real.altered, json, real.name
         with self.session.cursor(real.name) as cursor:
             cursor.setinputsizes([None, None, self._large, None])
             cursor.execute(target.statements[name], parameters)
-            return last_number(cursor)
+            return last_numbers(cursor)
 
 
-def last_number(cursor: Any) -> int:
+def last_numbers(cursor: Any) -> tuple[int, int]:
     """The batch's own result: the last one, for a user's trigger may have some."""
-    number = 0
+    numbers = 0, 0
     while True:
         if cursor.description is not None:
-            number = int(cursor.fetchone()[0])
+            first, *_, last = cursor.fetchone()
+            numbers = int(first), int(last)
         if not cursor.nextset():
-            return number
+            return numbers

@@ -17,7 +17,7 @@ from .columns import BINARY, SqlServerColumn
 
 Quote = Callable[[str], str]
 
-#: What a batch returns when the table is not as it was when the batch was made.
+#: What a batch returns, twice, when the table is not as it was when the batch was made.
 ALTERED = -1
 
 VERSION_TYPE = "decimal(30,10)"
@@ -34,15 +34,17 @@ DECLARE @place nvarchar(300) = CONVERT(nvarchar(300), ?),
     @altered nvarchar(30) = CONVERT(nvarchar(30), ?),
     @rows nvarchar(max) = CONVERT(nvarchar(max), ?),
     @table nvarchar(128) = CONVERT(nvarchar(128), ?),
+    @inserted bigint = 0,
     @changed bigint = 0;
 IF NOT EXISTS (SELECT 1 FROM sys.objects WHERE object_id = OBJECT_ID(@place)
     AND CONVERT(nvarchar(30), modify_date, 126) = @altered)
 BEGIN
-    SELECT CONVERT(bigint, -1);
+    SELECT CONVERT(bigint, -1), CONVERT(bigint, -1);
     RETURN;
 END;
 """
-_END = "SELECT @changed;\n"
+#: What a batch returns: how many rows it inserted, and updated or deleted.
+_END = "SELECT @inserted, @changed;\n"
 
 
 def upsert(target: Target, table: str, tombstones: str, quote: Quote) -> str:
@@ -70,7 +72,7 @@ def upsert(target: Target, table: str, tombstones: str, quote: Quote) -> str:
         f"WHERE (t.{version} IS NULL OR t.{version} <= s.{version})\n"
         f"    AND {alive}\n"
         f"{_SEARCH};\n"
-        "SET @changed = @changed + @@ROWCOUNT;\n"
+        "SET @changed = @@ROWCOUNT;\n"
         f"INSERT INTO {table} ({every})\n"
         f"SELECT {', '.join(values.values())}, s.{version}\n"
         f"FROM {source}\n"
@@ -78,7 +80,7 @@ def upsert(target: Target, table: str, tombstones: str, quote: Quote) -> str:
         f"    WHERE {same})\n"
         f"    AND {alive}\n"
         f"{_SEARCH};\n"
-        "SET @changed = @changed + @@ROWCOUNT;\n"
+        "SET @inserted = @@ROWCOUNT;\n"
         f"{_END}"
     )
 

@@ -218,7 +218,9 @@ CREATE TABLE _eds_import (
     lines_read BIGINT NOT NULL,
     is_done BIGINT NOT NULL,
     rows_read BIGINT NOT NULL,
-    rows_changed BIGINT NOT NULL,
+    rows_inserted BIGINT NOT NULL,
+    rows_updated BIGINT NOT NULL,
     rows_quarantined BIGINT NOT NULL,
+    rows_deleted BIGINT NOT NULL,
     PRIMARY KEY (id)
 );

@@ -21,11 +21,12 @@ DECLARE @place nvarchar(300) = CONVERT(nvarchar(300), ?),
     @altered nvarchar(30) = CONVERT(nvarchar(30), ?),
     @rows nvarchar(max) = CONVERT(nvarchar(max), ?),
     @table nvarchar(128) = CONVERT(nvarchar(128), ?),
+    @inserted bigint = 0,
     @changed bigint = 0;
 IF NOT EXISTS (SELECT 1 FROM sys.objects WHERE object_id = OBJECT_ID(@place)
     AND CONVERT(nvarchar(30), modify_date, 126) = @altered)
 BEGIN
-    SELECT CONVERT(bigint, -1);
+    SELECT CONVERT(bigint, -1), CONVERT(bigint, -1);
     RETURN;
 END;
 UPDATE t SET [text] = s.[text], [integer] = s.[integer], [number] = s.[number], [decimal] =
@@ -58,7 +59,7 @@ WHERE (t.[_eds_version] IS NULL OR t.[_eds_version] <= s.[_eds_version])
     AND d.[key] = s.[_eds_key] COLLATE Latin1_General_100_BIN2 AND d.[version] >
     s.[_eds_version])
 OPTION (FORCE ORDER, LOOP JOIN);
-SET @changed = @changed + @@ROWCOUNT;
+SET @changed = @@ROWCOUNT;
 INSERT INTO [order] ([id], [text], [integer], [number], [decimal], [boolean], [timestamp],
     [datetime], [json], [bytes], [default], [end], [primary], [select], [_eds_version])
 SELECT CONVERT(nvarchar(450), s.[id]), s.[text], s.[integer], s.[number], s.[decimal],
@@ -88,8 +89,8 @@ WHERE NOT EXISTS (SELECT 1 FROM [order] AS t WITH (UPDLOCK, HOLDLOCK)
     AND d.[key] = s.[_eds_key] COLLATE Latin1_General_100_BIN2 AND d.[version] >
     s.[_eds_version])
 OPTION (FORCE ORDER, LOOP JOIN);
-SET @changed = @changed + @@ROWCOUNT;
-SELECT @changed;
+SET @inserted = @@ROWCOUNT;
+SELECT @inserted, @changed;
 
 -- delete
 SET NOCOUNT ON;
@@ -97,11 +98,12 @@ DECLARE @place nvarchar(300) = CONVERT(nvarchar(300), ?),
     @altered nvarchar(30) = CONVERT(nvarchar(30), ?),
     @rows nvarchar(max) = CONVERT(nvarchar(max), ?),
     @table nvarchar(128) = CONVERT(nvarchar(128), ?),
+    @inserted bigint = 0,
     @changed bigint = 0;
 IF NOT EXISTS (SELECT 1 FROM sys.objects WHERE object_id = OBJECT_ID(@place)
     AND CONVERT(nvarchar(30), modify_date, 126) = @altered)
 BEGIN
-    SELECT CONVERT(bigint, -1);
+    SELECT CONVERT(bigint, -1), CONVERT(bigint, -1);
     RETURN;
 END;
 UPDATE d SET [version] = s.[_eds_version]
@@ -135,7 +137,7 @@ INNER JOIN [order] AS t ON t.[id] = CONVERT(nvarchar(450), s.[id]) COLLATE
 WHERE t.[_eds_version] IS NULL OR t.[_eds_version] <= s.[_eds_version]
 OPTION (FORCE ORDER, LOOP JOIN);
 SET @changed = @@ROWCOUNT;
-SELECT @changed;
+SELECT @inserted, @changed;
 
 -- vehicle_owner -------------------------------------------------------------------------------
 
@@ -153,11 +155,12 @@ DECLARE @place nvarchar(300) = CONVERT(nvarchar(300), ?),
     @altered nvarchar(30) = CONVERT(nvarchar(30), ?),
     @rows nvarchar(max) = CONVERT(nvarchar(max), ?),
     @table nvarchar(128) = CONVERT(nvarchar(128), ?),
+    @inserted bigint = 0,
     @changed bigint = 0;
 IF NOT EXISTS (SELECT 1 FROM sys.objects WHERE object_id = OBJECT_ID(@place)
     AND CONVERT(nvarchar(30), modify_date, 126) = @altered)
 BEGIN
-    SELECT CONVERT(bigint, -1);
+    SELECT CONVERT(bigint, -1), CONVERT(bigint, -1);
     RETURN;
 END;
 UPDATE t SET [since] = s.[since], [_eds_version] = s.[_eds_version]
@@ -176,7 +179,7 @@ WHERE (t.[_eds_version] IS NULL OR t.[_eds_version] <= s.[_eds_version])
     AND d.[key] = s.[_eds_key] COLLATE Latin1_General_100_BIN2 AND d.[version] >
     s.[_eds_version])
 OPTION (FORCE ORDER, LOOP JOIN);
-SET @changed = @changed + @@ROWCOUNT;
+SET @changed = @@ROWCOUNT;
 INSERT INTO [vehicle_owner] ([vehicleId], [customerId], [since], [_eds_version])
 SELECT CONVERT(nvarchar(225), s.[vehicleId]), CONVERT(nvarchar(225), s.[customerId]), s.[since],
     s.[_eds_version]
@@ -194,8 +197,8 @@ WHERE NOT EXISTS (SELECT 1 FROM [vehicle_owner] AS t WITH (UPDLOCK, HOLDLOCK)
     AND d.[key] = s.[_eds_key] COLLATE Latin1_General_100_BIN2 AND d.[version] >
     s.[_eds_version])
 OPTION (FORCE ORDER, LOOP JOIN);
-SET @changed = @changed + @@ROWCOUNT;
-SELECT @changed;
+SET @inserted = @@ROWCOUNT;
+SELECT @inserted, @changed;
 
 -- delete
 SET NOCOUNT ON;
@@ -203,11 +206,12 @@ DECLARE @place nvarchar(300) = CONVERT(nvarchar(300), ?),
     @altered nvarchar(30) = CONVERT(nvarchar(30), ?),
     @rows nvarchar(max) = CONVERT(nvarchar(max), ?),
     @table nvarchar(128) = CONVERT(nvarchar(128), ?),
+    @inserted bigint = 0,
     @changed bigint = 0;
 IF NOT EXISTS (SELECT 1 FROM sys.objects WHERE object_id = OBJECT_ID(@place)
     AND CONVERT(nvarchar(30), modify_date, 126) = @altered)
 BEGIN
-    SELECT CONVERT(bigint, -1);
+    SELECT CONVERT(bigint, -1), CONVERT(bigint, -1);
     RETURN;
 END;
 UPDATE d SET [version] = s.[_eds_version]
@@ -245,7 +249,7 @@ INNER JOIN [vehicle_owner] AS t ON t.[vehicleId] = CONVERT(nvarchar(225), s.[veh
 WHERE t.[_eds_version] IS NULL OR t.[_eds_version] <= s.[_eds_version]
 OPTION (FORCE ORDER, LOOP JOIN);
 SET @changed = @@ROWCOUNT;
-SELECT @changed;
+SELECT @inserted, @changed;
 
 -- label_link ----------------------------------------------------------------------------------
 
@@ -260,11 +264,12 @@ DECLARE @place nvarchar(300) = CONVERT(nvarchar(300), ?),
     @altered nvarchar(30) = CONVERT(nvarchar(30), ?),
     @rows nvarchar(max) = CONVERT(nvarchar(max), ?),
     @table nvarchar(128) = CONVERT(nvarchar(128), ?),
+    @inserted bigint = 0,
     @changed bigint = 0;
 IF NOT EXISTS (SELECT 1 FROM sys.objects WHERE object_id = OBJECT_ID(@place)
     AND CONVERT(nvarchar(30), modify_date, 126) = @altered)
 BEGIN
-    SELECT CONVERT(bigint, -1);
+    SELECT CONVERT(bigint, -1), CONVERT(bigint, -1);
     RETURN;
 END;
 UPDATE t SET [_eds_version] = s.[_eds_version]
@@ -282,7 +287,7 @@ WHERE (t.[_eds_version] IS NULL OR t.[_eds_version] <= s.[_eds_version])
     AND d.[key] = s.[_eds_key] COLLATE Latin1_General_100_BIN2 AND d.[version] >
     s.[_eds_version])
 OPTION (FORCE ORDER, LOOP JOIN);
-SET @changed = @changed + @@ROWCOUNT;
+SET @changed = @@ROWCOUNT;
 INSERT INTO [label_link] ([labelId], [orderId], [_eds_version])
 SELECT CONVERT(nvarchar(225), s.[labelId]), CONVERT(nvarchar(225), s.[orderId]),
     s.[_eds_version]
@@ -299,8 +304,8 @@ WHERE NOT EXISTS (SELECT 1 FROM [label_link] AS t WITH (UPDLOCK, HOLDLOCK)
     AND d.[key] = s.[_eds_key] COLLATE Latin1_General_100_BIN2 AND d.[version] >
     s.[_eds_version])
 OPTION (FORCE ORDER, LOOP JOIN);
-SET @changed = @changed + @@ROWCOUNT;
-SELECT @changed;
+SET @inserted = @@ROWCOUNT;
+SELECT @inserted, @changed;
 
 -- delete
 SET NOCOUNT ON;
@@ -308,11 +313,12 @@ DECLARE @place nvarchar(300) = CONVERT(nvarchar(300), ?),
     @altered nvarchar(30) = CONVERT(nvarchar(30), ?),
     @rows nvarchar(max) = CONVERT(nvarchar(max), ?),
     @table nvarchar(128) = CONVERT(nvarchar(128), ?),
+    @inserted bigint = 0,
     @changed bigint = 0;
 IF NOT EXISTS (SELECT 1 FROM sys.objects WHERE object_id = OBJECT_ID(@place)
     AND CONVERT(nvarchar(30), modify_date, 126) = @altered)
 BEGIN
-    SELECT CONVERT(bigint, -1);
+    SELECT CONVERT(bigint, -1), CONVERT(bigint, -1);
     RETURN;
 END;
 UPDATE d SET [version] = s.[_eds_version]
@@ -350,7 +356,7 @@ INNER JOIN [label_link] AS t ON t.[labelId] = CONVERT(nvarchar(225), s.[labelId]
 WHERE t.[_eds_version] IS NULL OR t.[_eds_version] <= s.[_eds_version]
 OPTION (FORCE ORDER, LOOP JOIN);
 SET @changed = @@ROWCOUNT;
-SELECT @changed;
+SELECT @inserted, @changed;
 
 -- widening ------------------------------------------------------------------------------------
 
@@ -498,7 +504,9 @@ CREATE TABLE _eds_import (
     lines_read BIGINT NOT NULL,
     is_done BIGINT NOT NULL,
     rows_read BIGINT NOT NULL,
-    rows_changed BIGINT NOT NULL,
+    rows_inserted BIGINT NOT NULL,
+    rows_updated BIGINT NOT NULL,
     rows_quarantined BIGINT NOT NULL,
+    rows_deleted BIGINT NOT NULL,
     PRIMARY KEY (id)
 );

@@ -18,7 +18,7 @@ from eds_core.failpoints import reached
 from eds_core.ledger import ImportedFile, Quarantined
 
 from .chunks import Chunk, Chunker
-from .loading import Loaded
+from .loading import Landed
 from .plan import Item
 from .reading import read_lines
 from .tally import FileTally
@@ -34,7 +34,7 @@ class _Flight:
 
     chunk: Chunk
     file: ImportedFile
-    future: Future[Loaded]
+    future: Future[Landed]
 
 
 class Lane:
@@ -137,22 +137,17 @@ class Lane:
         """Wait for *flight*; how far the file has come with it."""
         if flight is None:
             return file
-        loaded = self._writer.settle(
+        landed = self._writer.settle(
             flight.future,
             self._writer.loader.load,
             flight.chunk,
             flight.file,
             _explainer(flight.chunk, chunker),
         )
-        for entry in loaded.bad:
+        for entry in landed.bad:
             log.warning("quarantined %s: %s", entry.id, entry.reason)
-        landed = replace(
-            flight.file,
-            changed=flight.file.changed + loaded.changed,
-            quarantined=flight.file.quarantined + len(loaded.bad),
-        )
-        _count(tally, landed)
-        return landed
+        _count(tally, landed.file)
+        return landed.file
 
     def _finish(self, file: ImportedFile) -> None:
         destination = self._writer.destination
@@ -168,8 +163,9 @@ def _explainer(
 
 
 def _count(tally: FileTally, file: ImportedFile) -> None:
-    tally.read, tally.changed = file.read, file.changed
-    tally.quarantined = file.quarantined
+    tally.read, tally.quarantined = file.read, file.quarantined
+    tally.inserted, tally.updated = file.inserted, file.updated
+    tally.deleted = file.deleted
 
 
 def _told(error: EdsError) -> str:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 
 from eds_core.destination import Destination
-from eds_core.errors import EdsError, RejectedError, TableError
+from eds_core.driver import Loaded
+from eds_core.errors import EdsError, RejectedError, TableError, TransientError
 from eds_core.event import Key, Row, Version, VersionedKey
 from eds_core.failpoints import reached
 from eds_core.isolation import Isolation
@@ -28,14 +30,15 @@ from .chunks import Chunk
 log = logging.getLogger("eds.import")
 
 Explain = Callable[[Key, EdsError], Quarantined]
+_Write = Callable[[TableSchema, list[Row], list[Quarantined]], Loaded]
 
 
-@dataclass(slots=True)
-class Loaded:
-    """What a chunk did."""
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """How far a file has come with a chunk, and what was bad in it."""
 
-    changed: int = 0
-    bad: list[Quarantined] = field(default_factory=list)
+    file: ImportedFile
+    bad: list[Quarantined]
 
 
 class Loader:
@@ -46,6 +49,7 @@ class Loader:
         self.epochs: Mapping[str, int] = {}
         self._prepared: set[str] = set()
         self._unversioned: dict[str, TableSchema] = {}  # with rows of an old server
+        self._doubtful: set[str] = set()  # files of commits that nobody answered
 
     def prepare(self, table: TableSchema) -> None:
         """See that *table* can take rows. Raises TableError."""
@@ -69,24 +73,42 @@ class Loader:
         self.destination.open()
         self._prepared.clear()
 
-    def load(self, chunk: Chunk, file: ImportedFile, explain: Explain) -> Loaded:
+    def load(self, chunk: Chunk, file: ImportedFile, explain: Explain) -> Landed:
         """Commit *chunk*, and *file* as far as it has come with it.
 
         Raises TransientError, TakenOver, TableError or FatalError; then nothing was
         written, or (unknown) all of it, and the same may be tried again.
         """
-        try:
-            return self._commit(chunk, file, self._plainly)
-        except RejectedError:
-            return self._commit(chunk, file, partial(self._carefully, explain))
+        known = self._known(file)
+        if known is not None and known.offset >= file.offset:
+            return Landed(known, chunk.bad)
+        with self._doubted(file):
+            try:
+                return self._commit(chunk, file, self._plainly)
+            except RejectedError:
+                return self._commit(chunk, file, partial(self._carefully, explain))
 
-    def _commit(
-        self,
-        chunk: Chunk,
-        file: ImportedFile,
-        write: Callable[[TableSchema, list[Row], Loaded], None],
-    ) -> Loaded:
-        loaded = Loaded(bad=list(chunk.bad))
+    def _known(self, file: ImportedFile) -> ImportedFile | None:
+        """What is recorded of *file* when a lost connection may have hidden it.
+
+        Written again, its rows would count as updated.
+        """
+        if file.id not in self._doubtful:
+            return None
+        known = self.destination.ledger.imported_files().get(file.id)
+        self._doubtful.discard(file.id)
+        return known
+
+    @contextmanager
+    def _doubted(self, file: ImportedFile) -> Iterator[None]:
+        try:
+            yield
+        except TransientError:
+            self._doubtful.add(file.id)
+            raise
+
+    def _commit(self, chunk: Chunk, file: ImportedFile, write: _Write) -> Landed:
+        loaded, bad = Loaded(), [*chunk.bad]
         reached("import.begin")
         with self.destination.transaction():
             ledger = self.destination.ledger
@@ -95,23 +117,23 @@ class Loader:
             for group in chunk.groups:
                 reached("import.write.before")
                 rows = self._not_older(group.schema, group.sorted)
-                write(group.schema, rows, loaded)
+                loaded += write(group.schema, rows, bad)
             reached("import.write.after")
-            if loaded.bad:
+            if bad:
                 reached("import.quarantine.before")
-                ledger.quarantine(loaded.bad)
+                ledger.quarantine(bad)
                 reached("import.quarantine.after")
-            reached("import.progress")
-            ledger.record_file(
-                replace(
-                    file,
-                    changed=file.changed + loaded.changed,
-                    quarantined=file.quarantined + len(loaded.bad),
-                )
+            landed = replace(
+                file,
+                inserted=file.inserted + loaded.inserted,
+                updated=file.updated + loaded.updated,
+                quarantined=file.quarantined + len(bad),
             )
+            reached("import.progress")
+            ledger.record_file(landed)
             reached("import.commit.before")
         reached("import.commit.after")
-        return loaded
+        return Landed(landed, bad)
 
     def _not_older(self, table: TableSchema, rows: list[Row]) -> list[Row]:
         """Without rows that are older than what an old server has written.
@@ -126,30 +148,48 @@ class Loader:
         known = {row.key: own_version(row.tokens, now) for row in there}
         return [r for r in rows if r.version >= known.get(r.key, r.version)]
 
-    def _plainly(self, table: TableSchema, rows: list[Row], loaded: Loaded) -> None:
-        loaded.changed += self.destination.bulk_load(table, rows)
+    def _plainly(
+        self, table: TableSchema, rows: list[Row], _bad: list[Quarantined]
+    ) -> Loaded:
+        return self.destination.bulk_load(table, rows)
 
     def _carefully(
-        self, explain: Explain, table: TableSchema, rows: list[Row], loaded: Loaded
-    ) -> None:
+        self,
+        explain: Explain,
+        table: TableSchema,
+        rows: list[Row],
+        bad: list[Quarantined],
+    ) -> Loaded:
         """Find the rows that the destination rejects; write the others."""
-        isolation = Isolation[Row](
-            lambda some: self.destination.upsert(table, some),
-            self.destination.savepoint,
-            lambda row: _mended(row, table),
-        )
+        loaded = Loaded()
+
+        def write(some: Sequence[Row]) -> int:
+            nonlocal loaded
+            part = self.destination.bulk_load(table, some)
+            loaded += part
+            return part.changed
+
+        mend = partial(_mended, table=table)
+        isolation = Isolation[Row](write, self.destination.savepoint, mend)
         places = {row.key: place for place, row in enumerate(rows)}
         isolation.run(rows, lambda row: places[row.key])
-        loaded.changed += isolation.changed
-        loaded.bad += [explain(row.key, error) for row, error in isolation.rejected]
+        bad += [explain(row.key, error) for row, error in isolation.rejected]
+        return loaded
 
-    def delete(self, table: TableSchema, keys: list[Key], version: Version) -> int:
-        """Remove rows, and remember their deletion at *version*."""
-        with self.destination.transaction():
+    def delete(
+        self, table: TableSchema, keys: list[Key], version: Version, file: ImportedFile
+    ) -> ImportedFile:
+        """Remove rows, and remember their deletion at *version*; count it in *file*."""
+        known = self._known(file)
+        if known is not None and known.deleted != file.deleted:
+            return known
+        dead = [VersionedKey(key, version) for key in sorted(keys)]
+        with self._doubted(file), self.destination.transaction():
             self.destination.ledger.hold(self.epochs)
-            return self.destination.delete(
-                table, [VersionedKey(key, version) for key in sorted(keys)]
-            )
+            count = self.destination.delete(table, dead)
+            counted = replace(file, deleted=file.deleted + count)
+            self.destination.ledger.record_file(counted)
+        return counted
 
     def repair(self, table: TableSchema, rows: list[Row]) -> int:
         """Write *rows* again."""
@@ -161,22 +201,21 @@ class Loader:
 class Checker(Loader):
     """Reads and checks, and writes nothing (a dry run)."""
 
-    def load(self, chunk: Chunk, file: ImportedFile, explain: Explain) -> Loaded:
-        del file
-        loaded = Loaded(bad=list(chunk.bad))
+    def load(self, chunk: Chunk, file: ImportedFile, explain: Explain) -> Landed:
+        bad = [*chunk.bad]
         for group in chunk.groups:
             for row in group.rows.values():
                 try:
                     for column in group.schema.columns:
                         row.get(column.name, column.type)
                 except RejectedError as error:
-                    loaded.bad.append(explain(row.key, error))
-        loaded.changed = chunk.read - len(loaded.bad)
-        return loaded
-
-    def delete(self, table: TableSchema, keys: list[Key], version: Version) -> int:
-        del table, version
-        return len(keys)
+                    bad.append(explain(row.key, error))
+        checked = replace(
+            file,
+            inserted=file.inserted + chunk.read - len(bad),
+            quarantined=file.quarantined + len(bad),
+        )
+        return Landed(checked, bad)
 
     def repair(self, table: TableSchema, rows: list[Row]) -> int:
         del table

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from eds_core.event import Key, Row, Version
 from eds_core.failpoints import reached
+from eds_core.ledger import ImportedFile
 from eds_core.line import narrowed, own_version, text_of
 from eds_core.schema import TableSchema
 
@@ -52,20 +53,29 @@ def why_not(
     return ""
 
 
-def prune(writer: Writer, items: Sequence[Item], companies: Collection[str]) -> int:
-    """Delete the rows of one table that are older than its export and not in it."""
+def prune(
+    writer: Writer,
+    items: Sequence[Item],
+    companies: Collection[str],
+    file: ImportedFile,
+) -> int:
+    """Delete the rows of one table that are older than its export and not in it.
+
+    They are counted in *file*, one of the table's, with those of a broken import.
+    """
     table = items[0].table
     version = _version(items)
-    pruned = 0
     for gone in _gone(writer, items, companies):
         reached("import.prune.before")
-        pruned += _delete(writer, table, gone, version)
+        file = _delete(writer, table, gone, version, file)
         reached("import.prune.after")
-    if pruned:
+    if file.deleted:
         log.info(
-            "%s: %d rows deleted that the export does not have", table.name, pruned
+            "%s: %d rows deleted that the export does not have",
+            table.name,
+            file.deleted,
         )
-    return pruned
+    return file.deleted
 
 
 def would_prune(
@@ -126,12 +136,14 @@ def _is_gone(
     return _COMPANY not in table.types or text_of(row.tokens, _COMPANY) in companies
 
 
-def _delete(writer: Writer, table: TableSchema, keys: list[Key], at: Version) -> int:
+def _delete(
+    writer: Writer, table: TableSchema, keys: list[Key], at: Version, file: ImportedFile
+) -> ImportedFile:
     most = writer.destination.capabilities.max_rows
-    return sum(
-        writer.insist(writer.loader.delete, table, keys[start : start + most], at)
-        for start in range(0, len(keys), most)
-    )
+    for start in range(0, len(keys), most):
+        some = keys[start : start + most]
+        file = writer.insist(writer.loader.delete, table, some, at, file)
+    return file
 
 
 def pages(writer: Writer, table: TableSchema) -> Iterator[list[Row]]:

@@ -16,16 +16,21 @@ class FileTally:
     size: int  # bytes as packed
     share: float = 0.0  # of it that has been read
     read: int = 0
-    changed: int = 0
+    inserted: int = 0
+    updated: int = 0
     quarantined: int = 0
-    pruned: int = 0
+    deleted: int = 0
     done: bool = False
     error: str = ""
 
     @property
+    def written(self) -> int:
+        return self.inserted + self.updated
+
+    @property
     def stale(self) -> int:
         """Rows that changed nothing: repeated, deleted, or older than what is there."""
-        return max(0, self.read - self.changed - self.quarantined)
+        return max(0, self.read - self.written - self.quarantined)
 
 
 @dataclass(slots=True)
@@ -76,9 +81,10 @@ def _sum(table: str, files: Iterable[FileTally]) -> FileTally:
         size=size,
         share=sum(file.size * file.share for file in several) / size if size else 1.0,
         read=sum(file.read for file in several),
-        changed=sum(file.changed for file in several),
+        inserted=sum(file.inserted for file in several),
+        updated=sum(file.updated for file in several),
         quarantined=sum(file.quarantined for file in several),
-        pruned=sum(file.pruned for file in several),
+        deleted=sum(file.deleted for file in several),
         done=all(file.done for file in several),
         error="; ".join(file.error for file in several if file.error),
     )

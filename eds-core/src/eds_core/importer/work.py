@@ -113,7 +113,9 @@ class Work:
 
     def _prune(self) -> None:
         companies = self._own_companies()
-        checkpoints = self._first.insist(self._first.destination.ledger.checkpoints)
+        ledger = self._first.destination.ledger
+        checkpoints = self._first.insist(ledger.checkpoints)
+        files = self._first.insist(ledger.imported_files)
         for table in self._plan.tables:
             items = [item for item in self._plan.items if item.table.name == table]
             tallies = [self._tallies[item.id] for item in items]
@@ -121,9 +123,11 @@ class Work:
             if reason := why_not(items, tallies, companies, alone=alone):
                 tallies[0].error = f"{table} is not pruned: {reason}"
                 log.error("%s", tallies[0].error)
+            elif self._options.dry_run:
+                tallies[0].deleted = would_prune(self._first, items, companies)
             else:
-                do = would_prune if self._options.dry_run else prune
-                tallies[0].pruned = do(self._first, items, companies)
+                file = files[items[0].id]
+                tallies[0].deleted = prune(self._first, items, companies, file)
 
     def _own_companies(self) -> set[str]:
         """Whose export this is: what its rows say, or the credentials of one shop."""

@@ -108,7 +108,8 @@ class Books:
     def _imported(self) -> Table:
         numbers = (
             *("bytes_read", "lines_read", "is_done"),
-            *("rows_read", "rows_changed", "rows_quarantined"),
+            *("rows_read", "rows_inserted", "rows_updated"),
+            *("rows_quarantined", "rows_deleted"),
         )
         return self._table(
             "_eds_import",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 from sqlalchemy import URL, Engine, NullPool, create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from eds_core.driver import Driver
+from eds_core.driver import Driver, Loaded
 from eds_core.errors import ConfigError, TableError
 from eds_core.event import Key, Row, Version, VersionedKey
 from eds_core.schema import Column, ColumnType, TableSchema
@@ -23,6 +24,8 @@ from .tables import VERSION, RealColumn, RealTable, Target
 
 #: Statements that belong together: one transaction.
 Step = tuple[str, ...]
+#: Writes rows and says how many changed.
+Write = Callable[[Target, Sequence[Row]], int]
 
 
 class SqlDialect(Driver):
@@ -156,9 +159,18 @@ class SqlDialect(Driver):
         """Write *rows* as ``upsert`` has it; return how many changed."""
         return portable.write(self, target, rows)
 
-    def load(self, target: Target, rows: Sequence[Row]) -> int:
-        """Write a part of a bulk load as ``write`` does; return how many changed."""
-        return self.write(target, rows)
+    def load(self, target: Target, rows: Sequence[Row]) -> Loaded:
+        """Write a part of a bulk load, distinct keys, as ``write`` does."""
+        return self.loaded(target, rows, self.write)
+
+    def loaded(self, target: Target, rows: Sequence[Row], write: Write) -> Loaded:
+        """Have *rows* written by *write*, telling the inserts from the updates.
+
+        The keys are looked up; a database that tells them apart by itself needs none
+        of this in its ``load``.
+        """
+        there = partial(reading.there, self, target, [row.key for row in rows])
+        return portable.counted(len(rows), there, partial(write, target, rows))
 
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
         """Remove *keys* as ``delete`` has it; return how many there were."""

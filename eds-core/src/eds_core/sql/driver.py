@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
-from eds_core.driver import hookimpl
+from eds_core.driver import Loaded, hookimpl
 from eds_core.errors import DestinationError, TableError, TransientError
 from eds_core.event import Key, Row, Version, VersionedKey
 from eds_core.failpoints import reached
@@ -30,6 +30,7 @@ from .tables import (
 )
 
 T = TypeVar("T", Row, VersionedKey)
+R = TypeVar("R")
 
 
 class SqlDriver(SqlDialect):
@@ -173,19 +174,20 @@ class SqlDriver(SqlDialect):
         return self._settled(self.remove, table, keys)
 
     @hookimpl
-    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> int:
+    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> Loaded:
         chunks = portable.chunks(rows, self.capabilities.bulk_rows)
-        return sum(self._settled(self.load, table, chunk) for chunk in chunks)
+        every = (self._settled(self.load, table, chunk) for chunk in chunks)
+        return sum(every, Loaded())
 
     def _settled(
         self,
-        verb: Callable[[Target, Sequence[T]], int],
+        verb: Callable[[Target, Sequence[T]], R],
         table: TableSchema,
         items: Sequence[T],
-    ) -> int:
+    ) -> R:
         """Do it in the transaction that is open, or in one of its own."""
 
-        def once() -> int:
+        def once() -> R:
             with self.session.joined(), self._about(table.name):
                 return verb(self._target(table), items)
 

@@ -27,6 +27,7 @@ from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.dml import Insert, Update
 
+from eds_core.driver import Loaded
 from eds_core.event import Key, Row, Version, VersionedKey
 from eds_core.schema import ColumnType
 
@@ -207,6 +208,19 @@ def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
             last.clear()
     if last:
         yield [last[key] for key in sorted(last)]
+
+
+def counted(size: int, there: Callable[[], int], write: Callable[[], int]) -> Loaded:
+    """Tell the inserts from the updates when *size* rows are written.
+
+    *there* says how many of their keys have a row, *write* how many rows changed: if
+    all did, all have one.
+    """
+    before = there()
+    changed = write()
+    after = size if changed == size else there()
+    inserted = min(max(after - before, 0), changed)  # somebody else may delete
+    return Loaded(inserted, changed - inserted)
 
 
 def count(session: Session, name: str) -> int:

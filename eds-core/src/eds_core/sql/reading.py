@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from eds_core.event import Key, Row, Version
 from eds_core.schema import ColumnType
@@ -18,7 +18,7 @@ from .portable import Dialect, key_text, named_table
 from .records import in_parts
 from .tables import VERSION, Target
 
-_KEYS_AT_ONCE = 200  # in one query; databases bound its parameters
+_KEYS_AT_ONCE = 500  # in one query; databases bound its parameters
 
 
 def read(dialect: Dialect, target: Target, after: Key | None, most: int) -> list[Row]:
@@ -46,7 +46,7 @@ def unversioned(
         queries = [every.limit(1)]
     else:
         queries = [
-            every.where(or_(*(_equal(key, _key_values(target, k)) for k in some)))
+            every.where(_any(key, [_key_values(target, k) for k in some]))
             for some in _batched(keys, _KEYS_AT_ONCE)
         ]
     with dialect.session.reading() as connection:
@@ -54,8 +54,29 @@ def unversioned(
     return [_stored(target, names, tuple(row)) for row in found]
 
 
+def there(dialect: Dialect, target: Target, keys: Sequence[Key]) -> int:
+    """How many of *keys* have a row."""
+    of = named_table(target.real.name, target.table.key)
+    key = [of.c[name] for name in target.table.key]
+    query = select(func.count()).select_from(of)
+    with dialect.session.reading() as connection:
+        return sum(
+            connection.execute(
+                query.where(_any(key, [_key_values(target, k) for k in some]))
+            ).scalar_one()
+            for some in _batched(keys, _KEYS_AT_ONCE)
+        )
+
+
 def _batched(keys: Sequence[Key], size: int) -> Iterator[Sequence[Key]]:
     return (keys[start : start + size] for start in range(0, len(keys), size))
+
+
+def _any(key: Sequence[Any], every: Sequence[Sequence[Any]]) -> ColumnElement[bool]:
+    """The key is one of *every*."""
+    if len(key) == 1:
+        return cast(ColumnElement[bool], key[0].in_([value for (value,) in every]))
+    return or_(*(_equal(key, values) for values in every))
 
 
 def _equal(key: Sequence[Any], values: Sequence[Any]) -> ColumnElement[bool]:

@@ -131,8 +131,10 @@ def imported_row(file: ImportedFile) -> dict[str, object]:
         "lines_read": file.line,
         "is_done": int(file.done),
         "rows_read": file.read,
-        "rows_changed": file.changed,
+        "rows_inserted": file.inserted,
+        "rows_updated": file.updated,
         "rows_quarantined": file.quarantined,
+        "rows_deleted": file.deleted,
         "updated": now(),
     }
 
@@ -146,8 +148,10 @@ def imported_of(row: Row[Any]) -> ImportedFile:
         row.lines_read,
         bool(row.is_done),
         row.rows_read,
-        row.rows_changed,
+        row.rows_inserted,
+        row.rows_updated,
         row.rows_quarantined,
+        row.rows_deleted,
     )
 
 

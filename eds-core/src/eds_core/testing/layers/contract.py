@@ -206,7 +206,7 @@ class Contract(Suite):
 
     def test_a_table_that_does_not_exist_is_the_tables_fault(self, shop: Shop) -> None:
         table = table_of(unique(), name=TEXT)
-        writes: tuple[Callable[[], int], ...] = (
+        writes: tuple[Callable[[], object], ...] = (
             lambda: shop.put(table, 1, id="a"),
             lambda: shop.remove(table, 1, "a"),
             lambda: shop.bulk_load(table, iter([row_of(table, 1, id="a")])),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from eds_core.driver import Loaded
 from eds_core.errors import RejectedError
 from eds_core.event import Row, Version, VersionedKey
 from eds_core.schema import ColumnType, TableSchema
@@ -97,7 +98,7 @@ class Shapes(Suite):
     ) -> None:
         assert shop.upsert(order, []) == 0
         assert shop.delete(order, []) == 0
-        assert shop.bulk_load(order, iter(())) == 0
+        assert shop.bulk_load(order, iter(())) == Loaded()
 
     def test_as_many_rows_as_a_call_may_have(
         self, shop: Shop, order: TableSchema
@@ -117,13 +118,35 @@ class Shapes(Suite):
         shop.remove(order, 50, "1")
         count = shop.capabilities.max_rows + 10
 
-        changed = shop.bulk_load(order, _twice(order, count))
+        loaded = shop.bulk_load(order, _twice(order, count))
 
-        assert changed >= count - 2
+        assert loaded.changed >= count - 2
+        assert loaded.inserted == count - 2
         found = dict(shop.rows(order, "id", "name"))
         assert len(found) == count - 1
         assert found["0"] == "newer"
         assert found["7"] == str(count + 7)
+
+    def test_a_bulk_load_tells_inserts_from_updates(
+        self, shop: Shop, order: TableSchema
+    ) -> None:
+        for key, version in {"older": 1, "equal": 5, "newer": 9}.items():
+            shop.put(order, version, id=key)
+        shop.remove(order, 9, "dead")
+        shop.remove(order, 1, "risen")
+        keys = "older", "equal", "newer", "dead", "risen", "unknown"
+        rows = [row_of(order, 5, id=key, name=key) for key in keys]
+
+        assert shop.bulk_load(order, iter(rows)) == Loaded(inserted=2, updated=2)
+        other = [row_of(order, 5, id=key, name="other") for key in keys]
+        assert shop.bulk_load(order, iter(other)) == Loaded(updated=4)
+
+    def test_a_bulk_load_into_an_empty_table_only_inserts(
+        self, shop: Shop, order: TableSchema
+    ) -> None:
+        rows = [row_of(order, 5, id=key, name=key) for key in "abc"]
+
+        assert shop.bulk_load(order, iter(rows)) == Loaded(inserted=3)
 
     def test_a_bulk_load_may_repeat_a_key_in_any_order(
         self, shop: Shop, order: TableSchema

@@ -13,7 +13,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, ClassVar
 
-from eds_core.driver import Capabilities, Driver, hookimpl
+from eds_core.driver import Capabilities, Driver, Loaded, hookimpl
 from eds_core.errors import ConfigError, RejectedError, TableError
 from eds_core.event import Row, VersionedKey
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema, widened
@@ -113,11 +113,15 @@ class MemoryDriver(Driver):
             return sum(_delete(state, real, table, key) for key in keys)
 
     @hookimpl
-    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> int:
-        written, source = 0, iter(rows)
+    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> Loaded:
+        loaded, source = Loaded(), iter(rows)
         while chunk := list(islice(source, self.capabilities.max_rows)):
-            written += self.upsert(table, chunk)
-        return written
+            with self._session.joined() as state:
+                before = len(_real(state, table).rows)
+                changed = self.upsert(table, chunk)
+                inserted = len(_real(state, table).rows) - before
+            loaded += Loaded(inserted, changed - inserted)
+        return loaded
 
 
 @contextmanager
