@@ -74,8 +74,7 @@ class Import:
 
         Raises ConfigError when it cannot begin, FatalError when it cannot go on.
         """
-        most = self._first.destination.capabilities.writers
-        writers = Writers(self._first, self._writer, min(self._options.jobs, most))
+        writers = Writers(self._first, self._writer, self._options.jobs)
         outcome = Outcome(self.tally)
         try:
             holding = Holding(self._options, self._credentials, self._first, self._halt)

@@ -137,7 +137,8 @@ class Writers:
         """The one that has the least to do."""
         with self._lock:
             writer = min(self.all, key=lambda writer: writer.busy)
-            if writer.busy and len(self.all) < self._most:
+            most = min(self._most, writer.destination.capabilities.writers)
+            if writer.busy and len(self.all) < most:
                 writer = self._one_more() or writer
             writer.busy += 1
             writer.loader.epochs = epochs
