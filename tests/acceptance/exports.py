@@ -1,10 +1,32 @@
 """Exports of the sandbox's shop, and imports of them as processes."""
 
+import asyncio
 import gzip
 import time
+from contextlib import asynccontextmanager
 
 from acceptance.harness import SCRIPTS, process, run
+from eds_core.sandbox import disconnect
 from eds_core.sandbox.exports import write_export
+from eds_core.stream import STREAM
+
+
+@asynccontextmanager
+async def shop_at_work(sandbox, rate=200):
+    """Meanwhile the shop goes on."""
+    work = asyncio.create_task(sandbox.run_shop(rate, remember=False))
+    try:
+        yield
+    finally:
+        work.cancel()
+        await asyncio.wait([work])
+
+
+async def forget(sandbox):
+    """Empty the stream, as its 7 days do."""
+    client = await sandbox.connect(sandbox.directory / "service.creds")
+    await client.jetstream().purge_stream(STREAM)
+    await disconnect(client)
 
 
 def export(sandbox, directory, tables=None):

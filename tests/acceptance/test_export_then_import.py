@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from acceptance.exports import forget
 from acceptance.harness import eds, serving, shop_is_at
-from eds_core.sandbox import Sandbox, disconnect
+from eds_core.sandbox import Sandbox
 from eds_core.sandbox.export_api import KEY, export_api
-from eds_core.stream import STREAM
 
 
 @pytest.mark.parametrize("form", [("--all", "--bulk"), ("--all",)])
@@ -41,10 +41,3 @@ def test_one_command_seeds_a_database_that_the_server_then_keeps_equal(
     exported = asyncio.run(scenario())
 
     assert exported.code == 0
-
-
-async def forget(sandbox):
-    """Empty the stream, as its 7 days do."""
-    client = await sandbox.connect(sandbox.directory / "service.creds")
-    await client.jetstream().purge_stream(STREAM)
-    await disconnect(client)

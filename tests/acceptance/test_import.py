@@ -9,20 +9,16 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 
 import pytest
 
-from acceptance.exports import export, guide_command, imported, importing
+from acceptance.exports import (
+    export,
+    guide_command,
+    imported,
+    importing,
+    shop_at_work,
+)
 from acceptance.harness import eds, process, run, serving, shop_is_at, starting, until
 from acceptance.tables import connect, execute, rows, table_names, value
 from eds_core.sandbox import COMPANY, Sandbox, issue_credentials
-
-
-@asynccontextmanager
-async def shop_at_work(sandbox, rate=200):
-    work = asyncio.create_task(sandbox.run_shop(rate, remember=False))
-    try:
-        yield
-    finally:
-        work.cancel()
-        await asyncio.wait([work])
 
 
 def filled(sandbox, table, count):
@@ -171,7 +167,7 @@ def test_kill_9_at_random_moments_of_an_import_ends_equal(tmp_path, url):
             filled(sandbox, "core_charge", 30_000)
             await sandbox.run_shop(events=300)
             export(sandbox, tmp_path / "export")
-            args = ("--consumer-start-time", "1h")
+            args = ("--consumer-start-time", "1h", "--jobs", "4")
             async with shop_at_work(sandbox, 100):
                 for moment in moments:
                     with importing(
@@ -228,7 +224,7 @@ def test_an_import_that_is_stopped_says_so_and_continues(tmp_path, sqlite_url):
     asyncio.run(scenario())
 
 
-def test_an_import_into_two_databases_that_is_stopped_leaves_the_second_alone(
+def test_an_import_into_two_databases_that_is_stopped_continues_in_both(
     tmp_path, sqlite_url
 ):
     second = f"sqlite:///{tmp_path / 'second.db'}"
@@ -241,10 +237,12 @@ def test_an_import_into_two_databases_that_is_stopped_leaves_the_second_alone(
             with process(sandbox.directory, *command, second) as importer:
                 async with in_the_middle(importer, sqlite_url):
                     importer.send(signal.SIGTERM)
-                    await asyncio.sleep(0.3)
-                assert await importer.ended() == 1, importer.tail()
-            assert "SIGTERM: finishing what is being written" in importer.err
-            assert table_names(second) == set()
+                    await importer.says("SIGTERM: finishing what is being written")
+                assert await importer.ended(60) == 1, importer.tail()
+            ended = await run(sandbox.directory, *command, second, seconds=60)
+            assert ended.code == 0, ended.tail()
+            for url in (sqlite_url, second):
+                await shop_is_at(url, sandbox, seconds=20)
 
     asyncio.run(scenario())
 
@@ -470,6 +468,54 @@ def test_verify_compares_the_database_with_the_files(tmp_path, url):
 
     ended = asyncio.run(scenario())
     assert "verified: the database holds" in ended.out
+
+
+def test_what_differs_from_the_files_is_told_and_written_again_when_asked(
+    tmp_path, sqlite_url
+):
+    spoil = (
+        "CREATE TRIGGER spoil AFTER UPDATE ON label "
+        "BEGIN UPDATE label SET name = 'spoilt' WHERE id = new.id; END"
+    )
+
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            filled(sandbox, "label", 25)
+            export(sandbox, tmp_path / "export")
+            files, check = tmp_path / "export", ("--verify",)
+            await imported(sandbox, files, url=sqlite_url, args=check)
+            execute(sqlite_url, spoil)
+            told = await imported(sandbox, files, url=sqlite_url, args=check, code=1)
+            assert "label: 25 rows differ from the files" in told.out
+            assert told.out.count(": name differs") == 20  # the first ones
+            again = (*check, "--repair")
+            mended = await imported(sandbox, files, url=sqlite_url, args=again)
+            assert "25 rows were written again" in mended.out
+
+    asyncio.run(scenario())
+
+
+def test_consumer_start_time_of_a_first_import_is_kept_by_all_that_follows(
+    tmp_path, url
+):
+    async def scenario():
+        async with Sandbox(tmp_path / "sandbox") as sandbox:
+            await sandbox.run_shop(events=300)
+            export(sandbox, tmp_path / "export")
+            files, position = tmp_path / "export", "SELECT seq FROM _eds_checkpoint"
+            args = ("--consumer-start-time", "1h")
+            ended = await imported(sandbox, files, url=url, args=args)
+            assert "begins behind sequence 0: 1:00:00 ago" in ended.err
+            assert value(url, position) == 0
+            await sandbox.run_shop(events=300)
+            again = ("--consumer-start-time", "1s")
+            ended = await imported(sandbox, files, url=url, args=again)
+            assert "begins behind" not in ended.err
+            assert value(url, position) == 0
+            async with serving(sandbox, url, args=again) as server:
+                await shop_is_at(url, sandbox, server=server)
+
+    asyncio.run(scenario())
 
 
 def test_expired_credentials_are_refused_before_anything_is_written(

@@ -28,6 +28,11 @@ class EdsError(Exception):
         self.advice = advice
 
 
+def told(error: EdsError) -> str:
+    """What is wrong and what to do about it, in one line."""
+    return f"{error}. {error.advice}" if error.advice else str(error)
+
+
 class ConfigError(EdsError):
     """The command line, a file or a URL is wrong; nothing was started."""
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from .console import printable
@@ -18,6 +24,9 @@ from .importer.tally import FileTally, Tally
 
 _MOST_BARS = 12
 _WIDE = 200  # columns, when nobody looks at a terminal
+
+#: By the destination's URL.
+Tallies = Sequence[tuple[str, Tally]]
 
 _Columns = tuple[tuple[str, Callable[[FileTally], int]], ...]
 _DONE: _Columns = (
@@ -38,7 +47,7 @@ _WOULD: _Columns = (
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[Tally], None]]:
+def progress() -> Iterator[Callable[[Tallies], None]]:
     """Bars on the terminal; call what is yielded to bring them up to date."""
     bars = Progress(
         TextColumn("{task.description}", markup=False),
@@ -49,18 +58,14 @@ def progress() -> Iterator[Callable[[Tally], None]]:
         console=Console(stderr=True),
         transient=True,
     )
-    total = bars.add_task("all files", total=1.0, told="")
-    by_name: dict[tuple[str, str], int] = {}
+    shown: dict[str, _Shown] = {}
 
-    def refresh(tally: Tally) -> None:
-        everything = tally.total()
-        rows = f"{everything.read:,} rows  {tally.rate:,.0f} rows/s"
-        bars.update(
-            total,
-            completed=everything.share if tally.files else 0,
-            told=tally.phase or f"{_bytes(everything)}  {rows}",
-        )
-        _refresh_files(bars, by_name, tally)
+    def refresh(tallies: Tallies) -> None:
+        for url, tally in tallies:
+            if url not in shown:
+                name = printable(url) if len(tallies) > 1 else "all files"
+                shown[url] = _Shown(bars, bars.add_task(name, total=1.0, told=""))
+            shown[url].refresh(tally)
 
     with bars, _logged_above():
         yield refresh
@@ -83,23 +88,35 @@ def _logged_above() -> Iterator[None]:
                 handler.setStream(stream)
 
 
-def _refresh_files(
-    bars: Progress, by_name: dict[tuple[str, str], int], tally: Tally
-) -> None:
-    """A bar for each file that is being read."""
-    for file in tally.files:
-        name = file.name, file.table
+class _Shown:
+    """The bars of one import: one for all its files, one for each that is read."""
+
+    def __init__(self, bars: Progress, total: TaskID) -> None:
+        self._bars = bars
+        self._total = total
+        self._by_name: dict[tuple[str, str], TaskID] = {}
+
+    def refresh(self, tally: Tally) -> None:
+        everything = tally.total()
+        rows = f"{everything.read:,} rows  {tally.rate:,.0f} rows/s"
+        self._bars.update(
+            self._total,
+            completed=everything.share if tally.files else 0,
+            told=tally.phase or f"{_bytes(everything)}  {rows}",
+        )
+        for file in tally.files:
+            self._refresh(file)
+
+    def _refresh(self, file: FileTally) -> None:
+        name, bars, known = (file.name, file.table), self._bars, self._by_name
         running = file.share > 0 and not file.done and not file.error
-        if not running and name in by_name:
-            bars.remove_task(by_name.pop(name))  # type: ignore[arg-type]  # a TaskID is an int
-        elif running and name not in by_name and len(by_name) < _MOST_BARS:
-            by_name[name] = bars.add_task(printable(file.table), total=1.0, told="")
-        if name in by_name:
-            bars.update(
-                by_name[name],  # type: ignore[arg-type]  # a TaskID is an int
-                completed=file.share,
-                told=f"{_bytes(file)}  {file.read:,} rows",
-            )
+        if not running and name in known:
+            bars.remove_task(known.pop(name))
+        elif running and name not in known and len(known) < _MOST_BARS:
+            known[name] = bars.add_task(printable(file.table), total=1.0, told="")
+        if name in known:
+            told = f"{_bytes(file)}  {file.read:,} rows"
+            bars.update(known[name], completed=file.share, told=told)
 
 
 def _bytes(file: FileTally) -> str:

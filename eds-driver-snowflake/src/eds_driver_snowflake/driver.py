@@ -9,7 +9,17 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from sqlalchemy import URL, Engine, NullPool, Numeric, String, create_engine
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Engine,
+    NullPool,
+    Numeric,
+    String,
+    create_engine,
+    func,
+    literal_column,
+)
 
 from eds_core.driver import Capabilities, Loaded
 from eds_core.errors import DestinationError, TableError, TransientError
@@ -19,12 +29,13 @@ from eds_core.sql import SqlDriver, Step
 from eds_core.sql.books import Books
 from eds_core.sql.errors import ANSWERS, Answers, Fault, decide
 from eds_core.sql.parts import parts
-from eds_core.sql.tables import RealTable, Target
+from eds_core.sql.tables import RealColumn, RealTable, Target
 
 from . import address, connecting, faults, lines, statements, tables
 from .ledger import SnowflakeLedger
-from .widening import half_done, widening
+from .widening import ISO, half_done, widening
 
+_MOMENT: ColumnElement[str] = literal_column(ISO)
 #: Bytes of lines that go as a parameter; more go as a file.
 _BOUND_BYTES = 256 * 1024
 _FILE_BYTES = 64 * 1024 * 1024
@@ -83,6 +94,16 @@ class SnowflakeDriver(SqlDriver):
 
     def version_value(self, version: Version) -> str:
         return str(version)
+
+    def readable(
+        self, column: ColumnElement[Any], real: RealColumn
+    ) -> ColumnElement[Any]:
+        """The connector makes a datetime of a moment, with six of its nine digits."""
+        if real.type is ColumnType.TIMESTAMP:
+            return func.to_varchar(func.convert_timezone("UTC", column), _MOMENT)
+        if real.type is ColumnType.DATETIME:
+            return func.to_varchar(column, _MOMENT)
+        return column
 
     def prepare_session(self) -> str:
         with suppress(DestinationError):  # not everybody may

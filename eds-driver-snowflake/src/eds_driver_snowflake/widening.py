@@ -14,7 +14,7 @@ from eds_core.sql import Step
 from eds_core.sql.session import Session
 from eds_core.sql.tables import RealTable
 
-_ISO = """'YYYY-MM-DD"T"HH24:MI:SS.FF9'"""
+ISO = """'YYYY-MM-DD"T"HH24:MI:SS.FF9'"""
 _SHORT = "RTRIM(RTRIM({}, '0'), '.')"  # without zeros that say nothing
 
 #: How a value of each type is written in digits and letters, losing nothing. A
@@ -24,10 +24,10 @@ _EXACT: Mapping[ColumnType, str] = {
     ColumnType.DECIMAL: _SHORT.format("{}::VARCHAR"),
     ColumnType.BOOLEAN: "{}::VARCHAR",
     ColumnType.TIMESTAMP: _SHORT.format(
-        f"TO_VARCHAR(CONVERT_TIMEZONE('UTC', {{}}), {_ISO})"
+        f"TO_VARCHAR(CONVERT_TIMEZONE('UTC', {{}}), {ISO})"
     )
     + " || 'Z'",
-    ColumnType.DATETIME: _SHORT.format(f"TO_VARCHAR({{}}, {_ISO})") + " || 'Z'",
+    ColumnType.DATETIME: _SHORT.format(f"TO_VARCHAR({{}}, {ISO})") + " || 'Z'",
     ColumnType.BYTES: "BASE64_ENCODE({})",
 }
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
-from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from eds_core.console import printable
 from eds_core.errors import ConfigError
 
+from .imports import run_imports
 from .options import (
     Bytes,
     Prefix,
@@ -24,16 +22,10 @@ from .options import (
     start_time_option,
 )
 
-if TYPE_CHECKING:
-    from eds_core.importer.options import ImportOptions, Outcome
-    from eds_core.importer.run import Import
-
-_SOME_QUARANTINED = 3
-
 
 @click.command("import")
 @click.argument(
-    "paths", nargs=-1, required=True, metavar="PATH... URL", envvar="EDS_IMPORT"
+    "paths", nargs=-1, required=True, metavar="PATH... URL...", envvar="EDS_IMPORT"
 )
 @click.option(
     "--creds",
@@ -140,7 +132,7 @@ def command(
     silent: bool,
     timestamp: bool,
 ) -> None:
-    """Load exported files into the database at URL.
+    """Load exported files into the database at URL, or into several.
 
     PATH is a folder, a file of JSON lines, or a zip or tar of such files, packed or
     not. Rows are guarded by their version: an import never destroys what is newer,
@@ -155,14 +147,14 @@ def command(
     from eds_core.server import DEFAULT_SERVER
 
     set_up(ctx, verbose=verbose, silent=silent, timestamp=timestamp)
-    files, url = _files_and_url(paths)
+    files, urls = _files_and_urls(paths)
     if repair and not verify:
         raise ConfigError("--repair goes with --verify")
     if verify and dry_run:
         raise ConfigError("--verify has nothing to compare after --dry-run")
-    options = ImportOptions(
+    options = partial(
+        ImportOptions,
         paths=files,
-        url=url,
         credentials=creds,
         servers=servers or (DEFAULT_SERVER,),
         prefix=consumer_prefix,
@@ -177,34 +169,30 @@ def command(
         repair=repair,
         prune=prune,
         restart=restart,
-        limits=Limits(max_ratio, max_unpacked),
         tables=known_tables(),
     )
-    ctx.exit(run_import(options, silent=silent))
+    several = [options(url=url, limits=Limits(max_ratio, max_unpacked)) for url in urls]
+    ctx.exit(run_imports(several, silent=silent))
 
 
-def _files_and_url(paths: tuple[str, ...]) -> tuple[tuple[Path, ...], str]:
-    """The last one is the URL, unless EDS_URL has it."""
-    urls = [path for path in paths if "://" in path]  # never told: it has a password
-    if len(urls) > 1:
-        raise ConfigError(
-            "more than one database URL",
-            advice="give the command again for each, or use --importer of the server",
-        )
-    if urls and "://" not in paths[-1]:
+def _files_and_urls(
+    given: tuple[str, ...],
+) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """The URLs come last, unless EDS_URL has them."""
+    files = tuple(takewhile(lambda one: "://" not in one, given))
+    urls = given[len(files) :] or tuple(os.environ.get("EDS_URL", "").split())
+    if not all("://" in url for url in urls):  # never told: they have passwords
         raise ConfigError(
             "the database URL is not last", advice="e.g. eds import . URL"
         )
-    files = [path for path in paths if path not in urls]
-    url = urls[0] if urls else os.environ.get("EDS_URL", "")
-    if not url:
+    if not urls:
         raise ConfigError(
             "no database URL",
             advice="e.g. eds import . postgresql://user:password@host/name",
         )
     if not files:
         raise ConfigError("no files to import", advice="e.g. eds import . URL")
-    return tuple(Path(file) for file in files), url
+    return tuple(map(Path, files)), tuple(dict.fromkeys(urls))
 
 
 def known_tables() -> tuple[str, ...]:
@@ -212,87 +200,3 @@ def known_tables() -> tuple[str, ...]:
     from eds_core.catalogue import all_tables
 
     return tuple(all_tables())
-
-
-def run_import(options: ImportOptions, *, silent: bool = False) -> int:
-    """Run an import with its progress shown; the exit code."""
-    return _run_import(options, silent=silent)[0]
-
-
-def _run_import(options: ImportOptions, *, silent: bool) -> tuple[int, bool]:
-    """The exit code, and whether it was asked to stop."""
-    from eds_core.importer.run import Import
-    from eds_core.plugins import installed_plugins
-
-    running = Import(options, tuple(installed_plugins()))
-    outcome = asyncio.run(_shown(running, silent=silent))
-    if not silent:
-        _summarise(outcome, options)
-    if not outcome.complete or (outcome.differences and not options.repair):
-        return 1, outcome.stopped
-    return _SOME_QUARANTINED if outcome.tally.total().quarantined else 0, False
-
-
-def run_imports(imports: Iterable[ImportOptions], *, silent: bool = False) -> int:
-    """Run one after the other, until one is stopped; the worst exit code.
-
-    An error, else lines that were quarantined, else 0.
-    """
-    codes = set()
-    for options in imports:
-        code, stopped = _run_import(options, silent=silent)
-        codes.add(code)
-        if stopped:
-            break
-    return 1 if 1 in codes else max(codes, default=0)
-
-
-async def _shown(running: Import, *, silent: bool) -> Outcome:
-    if silent:
-        return await running.run()
-    show = _bars if sys.stderr.isatty() else _lines
-    showing = asyncio.create_task(show(running))
-    try:
-        return await running.run()
-    finally:
-        showing.cancel()
-        await asyncio.gather(showing, return_exceptions=True)
-
-
-async def _bars(running: Import) -> None:
-    from eds_core.importing import progress
-
-    with progress() as refresh:
-        while True:
-            refresh(running.tally)
-            await asyncio.sleep(0.2)
-
-
-async def _lines(running: Import) -> None:
-    from eds_core.importing import progress_line
-
-    while True:
-        await asyncio.sleep(10)
-        if told := progress_line(running.tally):
-            click.echo(told, err=True)
-
-
-def _summarise(outcome: Outcome, options: ImportOptions) -> None:
-    from eds_core.importing import summary
-
-    tell: Callable[[str], None] = lambda text: click.echo(printable(text))  # noqa: E731 - said several times
-    summary(outcome.tally, dry_run=options.dry_run)
-    for error in outcome.tally.errors:
-        tell(f"error: {error}")
-    for difference in outcome.differences:
-        tell(f"{difference.table}: {difference.count} rows differ from the files")
-        for row in difference.rows:
-            tell(f"  {row}")
-    if outcome.verified and not outcome.differences:
-        tell("verified: the database holds what the files hold, or newer rows")
-    if outcome.repaired:
-        tell(f"{outcome.repaired} rows were written again")
-    if outcome.tally.total().quarantined:
-        tell("some lines were quarantined: eds quarantine list URL")
-    if outcome.stopped:
-        tell("stopped: the same import continues where it stands")

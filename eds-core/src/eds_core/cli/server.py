@@ -9,6 +9,7 @@ import click
 
 from eds_core.errors import ConfigError
 
+from .imports import run_imports
 from .options import (
     Prefix,
     logging_options,
@@ -106,7 +107,7 @@ def command(
     if importer is not None:
         from eds_core.importer.options import ImportOptions
 
-        from .import_ import known_tables, run_imports
+        from .import_ import known_tables
 
         imports = [
             ImportOptions(

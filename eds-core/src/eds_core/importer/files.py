@@ -61,7 +61,7 @@ class Source:
     def open(self) -> io.BufferedReader:
         """Its unpacked bytes. Raises FileError."""
         with told(self.name):
-            self._counted = Counted(self._raw())
+            self._counted = Counted(self._raw(), self.limits.check)
             raw = cast(IO[bytes], self._counted)
             kind, stream = unpacked(raw, self.limits, self.name)
         if kind in ("zip", "tar"):
@@ -170,7 +170,7 @@ def _look_into(
     limits: Limits,
     tape: Tape | None = None,
 ) -> None:
-    digest = digest_of(path)
+    digest = digest_of(path, limits)
     for member in members:
         source = _source(path, f"{path}!{member.name}", limits, member)
         source.tape, source.digest = tape, digest
@@ -214,7 +214,7 @@ def _beside(path: Path) -> Version | None:
         raise ConfigError(f"{sidecar} cannot be read: {error}") from error
 
 
-def digest_of(path: Path) -> str:
+def digest_of(path: Path, limits: Limits) -> str:
     """A hash of the file's bytes."""
-    with told(str(path)), path.open("rb") as file:
+    with told(str(path)), Counted(path.open("rb"), limits.check) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

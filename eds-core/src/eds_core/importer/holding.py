@@ -8,6 +8,7 @@ import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from threading import Event
 
 from eds_core.claims import Claims, Identity, identity_of, this_process
@@ -17,6 +18,7 @@ from eds_core.failpoints import reached
 from eds_core.stream import Feed
 
 from .options import ImportOptions
+from .outages import until_answered
 from .plan import Plan
 from .tally import Tally
 from .writers import StoppedError, Writer
@@ -50,7 +52,7 @@ class Holding:
             identity = Identity(this_process(), "", "", "", lambda _: (), "import")
         else:
             identity = identity_of(self._credentials, self._options.prefix, "import")
-        return Claims(feed, self._writer.destination, identity, self._writer.call)
+        return Claims(feed, self._writer.destination, identity, self._writer.patiently)
 
     async def establish(self, feed: Feed | None, plan: Plan) -> None:
         """Fix the position where there is none: before the first row is written.
@@ -65,7 +67,9 @@ class Holding:
             new = set(self._companies) - set(await claims.known())
             if new and look_back is None:
                 look_back = _before(plan)
-            await claims.establish_all(self._companies, look_back)
+            await until_answered(
+                partial(claims.establish_all, self._companies, look_back)
+            )
             return
         if not await claims.known():
             log.warning(

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from threading import Event
 
-from eds_core.errors import EdsError, TableError
+from eds_core.errors import EdsError, TableError, told
 from eds_core.event import Key
 from eds_core.failpoints import reached
 from eds_core.ledger import ImportedFile, Quarantined
@@ -88,9 +88,9 @@ class Lane:
             reached("import.file.after")
             tally.done, tally.share = True, 1.0
         except FileError as error:
-            self._fail(tally, _told(error))
+            self._fail(tally, told(error))
         except TableError as error:
-            self._failed[table] = f"table {table}: {_told(error)}"
+            self._failed[table] = f"table {table}: {told(error)}"
             self._fail(tally, self._failed[table])
 
     @staticmethod
@@ -166,7 +166,3 @@ def _count(tally: FileTally, file: ImportedFile) -> None:
     tally.read, tally.quarantined = file.read, file.quarantined
     tally.inserted, tally.updated = file.inserted, file.updated
     tally.deleted = file.deleted
-
-
-def _told(error: EdsError) -> str:
-    return f"{error}. {error.advice}" if error.advice else str(error)

@@ -68,7 +68,7 @@ class Loader:
         self._prepared.add(table.name)
 
     def reopen(self) -> None:
-        """After a lost connection."""
+        """Connect, also after a lost connection."""
         self.destination.close()
         self.destination.open()
         self._prepared.clear()

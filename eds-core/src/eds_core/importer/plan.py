@@ -7,7 +7,7 @@ import hashlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from eds_core.decode import MAX_AHEAD
@@ -87,14 +87,12 @@ class Planner:
         snapshot: Version | None = None,
         *,
         guesses: bool = False,
-        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._schemas = schemas
         self._names = list(names)
         self._asked_for = table
         self._snapshot = snapshot
         self._guesses = guesses
-        self._stopped = stopped
         self._guessed: dict[str, Guess] = {}
         self._known: Mapping[str, TableSchema] | None = None
 
@@ -102,12 +100,12 @@ class Planner:
         """Say what each file is. Raises ConfigError when that is not clear."""
         plan = Plan()
         for source in found.sources:
-            if self._stopped():
-                break
             try:
                 items = await self._items(source)
                 if items and not source.digest:
-                    digest = await asyncio.to_thread(digest_of, source.path)
+                    digest = await asyncio.to_thread(
+                        digest_of, source.path, source.limits
+                    )
                     source.digest = digest
             except FileError as error:
                 found.errors.append(str(error))

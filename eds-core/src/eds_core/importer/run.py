@@ -9,13 +9,13 @@ waits in the stream. The claim makes a server of the same company wait.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
-import signal
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import UTC, datetime
+from asyncio import create_task
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from functools import partial
 from threading import Event
+from typing import TypeVar
 
 from eds_core.credentials import read_credentials
 from eds_core.destination import Destination, find_driver
@@ -29,6 +29,7 @@ from .files import find
 from .holding import Holding
 from .loading import Checker, Loader
 from .options import ImportOptions, Outcome
+from .outages import until_answered
 from .plan import Plan, Planner
 from .schemas import AskedSchemas, PresentSchemas, Schemas
 from .tally import Tally
@@ -37,7 +38,7 @@ from .writers import StoppedError, Writer, Writers
 
 log = logging.getLogger("eds.import")
 
-_MANY = 50_000  # objects between two searches for cycles
+T = TypeVar("T")
 
 
 class Import:
@@ -49,9 +50,10 @@ class Import:
         self._plugins = tuple(plugins)
         path = options.credentials
         self._credentials = None if path is None else read_credentials(path)
-        self._stopped = False
+        self._stopping = asyncio.Event()
         self._halt = Event()
         self._first = self._writer()
+        options.limits.check = self._first.check
 
     def _writer(self) -> Writer:
         url = self._options.url
@@ -64,7 +66,7 @@ class Import:
 
     def stop(self) -> None:
         """Finish what is being written, then return from ``run``."""
-        self._stopped = True
+        self._stopping.set()
         self._halt.set()
 
     async def run(self) -> Outcome:
@@ -72,45 +74,39 @@ class Import:
 
         Raises ConfigError when it cannot begin, FatalError when it cannot go on.
         """
-        self._begin()
-        most = self._first.destination.capabilities.writers
-        writers = Writers(self._first, self._writer, min(self._options.jobs, most))
+        writers = Writers(self._first, self._writer, self._options.jobs)
         outcome = Outcome(self.tally)
         try:
-            await self._first.call(self._first.destination.open)
             holding = Holding(self._options, self._credentials, self._first, self._halt)
-            async with self._feed() as feed:
-                plan = await self._plan(feed)
-                reached("import.plan")
-                await holding.establish(feed, plan)
-            with _rare_collections():
-                await self._until_done(plan, holding, writers, outcome)
+            plan = await self._unless_stopped(self._prepare(holding))
+            await self._until_done(plan, holding, writers, outcome)
         except StoppedError:
             outcome.stopped = True
         finally:
             await asyncio.to_thread(writers.close)
         return outcome
 
-    def _begin(self) -> None:
-        with suppress(NotImplementedError):  # Windows
-            self._on_signals()
-        if self._credentials is not None:
-            for warning in self._credentials.warnings(datetime.now(UTC)):
-                log.warning("%s", warning)
+    async def _unless_stopped(self, work: Coroutine[None, None, T]) -> T:
+        """The result of *work*. Raises StoppedError, and gives it up, when stopped."""
+        task, stopped = create_task(work), create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise StoppedError
+            return task.result()
+        finally:
+            stopped.cancel()
+            task.cancel()
+            await asyncio.gather(task, stopped, return_exceptions=True)
 
-    def _on_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        numbers = signal.SIGINT, signal.SIGTERM
-
-        def stop(number: signal.Signals) -> None:
-            log.info("%s: finishing what is being written", number.name)
-            for other in numbers:  # a second one ends at once, as a crash does
-                loop.remove_signal_handler(other)
-                signal.signal(other, signal.SIG_DFL)
-            self.stop()
-
-        for number in numbers:
-            loop.add_signal_handler(number, stop, number)
+    async def _prepare(self, holding: Holding) -> Plan:
+        """All that comes before the claim; whoever is away is waited for."""
+        await asyncio.to_thread(self._first.open)
+        async with self._feed() as feed:
+            plan = await self._plan(feed)
+            reached("import.plan")
+            await holding.establish(feed, plan)
+        return plan
 
     @asynccontextmanager
     async def _feed(self) -> AsyncIterator[Feed | None]:
@@ -122,12 +118,20 @@ class Import:
             credentials=self._credentials.path,
             name=f"eds-import-{self._credentials.name or 'unknown'}",
         )
-        feed = Feed(settings, self._options.prefix)
+        feed = await until_answered(partial(self._connected, settings))
         try:
-            await feed.open()
             yield feed
         finally:
             await feed.close()
+
+    async def _connected(self, settings: Settings) -> Feed:
+        feed = Feed(settings, self._options.prefix)
+        try:
+            await feed.open()
+        except BaseException:
+            await feed.close()
+            raise
+        return feed
 
     async def _plan(self, feed: Feed | None) -> Plan:
         options = self._options
@@ -139,11 +143,8 @@ class Import:
             options.table,
             options.snapshot,
             guesses=feed is None,
-            stopped=self._halt.is_set,
         )
         plan = await planner.plan(found)
-        if self._halt.is_set():
-            raise StoppedError
         if not plan.items and not found.errors:
             places = ", ".join(str(path) for path in options.paths)
             raise ConfigError(
@@ -158,7 +159,7 @@ class Import:
         if feed is not None:
             return AskedSchemas(NatsSchemas(feed))
         log.info("no --creds: tables are taken as the database has them")
-        return PresentSchemas(self._first.destination, self._first.call)
+        return PresentSchemas(self._first.destination, self._first.patiently)
 
     async def _until_done(
         self, plan: Plan, holding: Holding, writers: Writers, outcome: Outcome
@@ -179,19 +180,8 @@ class Import:
                 await holding.during(epochs, work.run(outcome))
             except TakenOver as taken:
                 log.warning("%s", taken)
-                if self._stopped:
+                if self._stopping.is_set():
                     raise StoppedError from taken
                 self._halt.clear()
             else:
                 return
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Rows come by the thousand and hold no cycles: look for these less often."""
-    first, *others = gc.get_threshold()
-    gc.set_threshold(max(first, _MANY), *others)
-    try:
-        yield
-    finally:
-        gc.set_threshold(first, *others)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Protocol
 
 from eds_core.claims import Call
@@ -17,11 +17,11 @@ from eds_core.model import infer
 from eds_core.registry import LATEST, SchemaSource
 from eds_core.schema import Column, ColumnType, TableSchema, check_name
 from eds_core.stream import NoAnswer
-from eds_core.waiting import Backoff
+
+from .outages import until_answered
 
 log = logging.getLogger("eds.import")
 
-_PATIENCE = 30.0  # seconds without an answer
 _AT_ONCE = 8
 
 
@@ -38,6 +38,7 @@ class AskedSchemas:
     def __init__(self, source: SchemaSource) -> None:
         self._source = source
         self._known: dict[str, TableSchema | None] = {}
+        self._waiting = asyncio.Lock()
 
     async def get(self, table: str) -> TableSchema | None:
         if table not in self._known:
@@ -45,15 +46,12 @@ class AskedSchemas:
         return self._known[table]
 
     async def _ask(self, table: str) -> TableSchema | None:
-        end, backoff = time.monotonic() + _PATIENCE, Backoff(first=0.1, most=2)
-        while True:
-            try:
-                return await self._source.fetch(table, LATEST)
-            except NoAnswer as error:
-                if time.monotonic() > end:
-                    error.advice = "nobody answers schema look-ups; try again later"
-                    raise
-                await backoff.wait()
+        ask = partial(self._source.fetch, table, LATEST)
+        try:
+            return await ask()
+        except NoAnswer:
+            async with self._waiting:  # else all tables say the same
+                return await until_answered(ask)
 
 
 class PresentSchemas:

@@ -10,7 +10,7 @@ import io
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -51,11 +51,12 @@ class HostileError(ConfigError):
 
 @dataclass(slots=True)
 class Limits:
-    """What unpacking may cost."""
+    """What unpacking may cost. ``check`` is called at each reading, and may end it."""
 
     ratio: float = 250.0  # unpacked to packed
     total: int = 1 << 40  # unpacked bytes of all files
     used: int = 0
+    check: Callable[[], None] = lambda: None
     _lock: Lock = field(default_factory=Lock)
 
     def use(self, count: int, packed: int, unpacked: int, name: str) -> None:
@@ -77,15 +78,17 @@ class Limits:
 class Counted(io.RawIOBase):
     """Counts what is read from *inner*."""
 
-    def __init__(self, inner: IO[bytes]) -> None:
+    def __init__(self, inner: IO[bytes], check: Callable[[], None]) -> None:
         super().__init__()
         self._inner = inner
+        self._check = check
         self.count = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # io's own type is not public
+        self._check()
         data = self._inner.read(len(buffer))
         buffer[: len(data)] = data
         self.count += len(data)
@@ -151,13 +154,13 @@ def unpacked(
     raw: IO[bytes], limits: Limits, name: str
 ) -> tuple[Kind, io.BufferedReader]:
     """Take gzip off, however often; say what is in it. Nothing is read ahead."""
-    stream = _buffered(Counted(raw))
+    stream = _buffered(Counted(raw, limits.check))
     for _ in range(_GZIP_IN_GZIP):
         with told(name):
             kind = kind_of(stream.peek(_HEAD))
         if kind != "gzip":
             return kind, stream
-        stream = _buffered(_Unpacked(Counted(stream), limits, name))
+        stream = _buffered(_Unpacked(Counted(stream, limits.check), limits, name))
     return "foreign", stream
 
 

@@ -56,7 +56,7 @@ class Work:
         """Raises TakenOver, FatalError, or StoppedError when asked to stop."""
         tally = outcome.tally
         tally.files = list(self._tallies.values())
-        self._known = await self._first.call(self._broken_off)
+        self._known = await self._first.patiently(self._broken_off)
         await self._lanes()
         self._first.loader.epochs = self._epochs
         tally.phase = "comparing"

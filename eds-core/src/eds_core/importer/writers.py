@@ -33,6 +33,7 @@ class Writer:
         self.loader = loader
         self.busy = 0  # lanes that use it
         self._halt = halt
+        self._was_open = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eds-writer")
 
     def submit(
@@ -44,6 +45,24 @@ class Writer:
         self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
         return await asyncio.wrap_future(self.submit(function, *args, **kwargs))
+
+    def connect(self) -> None:
+        """Connect now. Raises what the driver raises."""
+        self.submit(self.loader.reopen).result()
+        self._was_open = True
+
+    def open(self) -> None:
+        """Connect, however long the destination is away.
+
+        Raises ConfigError for what the user must change, StoppedError.
+        """
+        self._reopen(Backoff(first=0.1, most=30))
+
+    async def patiently(
+        self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """``insist``, for a caller that has other things to do."""
+        return await asyncio.to_thread(self.insist, function, *args, **kwargs)
 
     def insist(
         self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
@@ -86,8 +105,12 @@ class Writer:
     def _reopen(self, backoff: Backoff) -> None:
         while True:
             try:
-                return self.submit(self.loader.reopen).result()
-            except (TransientError, ConfigError) as error:
+                return self.connect()
+            except ConfigError as error:
+                if not self._was_open:
+                    raise
+                self._wait(error, backoff)
+            except TransientError as error:
                 self._wait(error, backoff)
 
     def _wait(self, error: Exception, backoff: Backoff) -> None:
@@ -114,7 +137,8 @@ class Writers:
         """The one that has the least to do."""
         with self._lock:
             writer = min(self.all, key=lambda writer: writer.busy)
-            if writer.busy and len(self.all) < self._most:
+            most = min(self._most, writer.destination.capabilities.writers)
+            if writer.busy and len(self.all) < most:
                 writer = self._one_more() or writer
             writer.busy += 1
             writer.loader.epochs = epochs
@@ -124,7 +148,7 @@ class Writers:
         """Another writer; None when the destination gives us no more connections."""
         writer = self._more()
         try:
-            writer.submit(writer.destination.open).result()
+            writer.connect()
         except (TransientError, ConfigError) as error:
             log.info("no further connection: %s", error)
             self._most = len(self.all)

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from sqlalchemy import URL, Engine, NullPool, create_engine, make_url
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Engine,
+    NullPool,
+    create_engine,
+    make_url,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from eds_core.driver import Driver, Loaded
@@ -111,6 +118,13 @@ class SqlDialect(Driver):
     def version_value(self, version: Version) -> str:
         """Return what ``_eds_version`` holds: it must order as versions do."""
         return version.sortable
+
+    def readable(
+        self, column: ColumnElement[Any], real: RealColumn
+    ) -> ColumnElement[Any]:
+        """Return what reads *column* back where its DBAPI would lose digits."""
+        del real
+        return column
 
     def stamp(self) -> object:
         """Return what changes when a table was altered by somebody, if cheap."""

@@ -44,6 +44,10 @@ class Dialect(Protocol):
 
     def version_value(self, version: Version) -> str: ...
 
+    def readable(
+        self, column: ColumnElement[Any], real: RealColumn
+    ) -> ColumnElement[Any]: ...
+
 
 def key_text(key: Key) -> str:
     """A key as the tombstones have it: a compact JSON array."""

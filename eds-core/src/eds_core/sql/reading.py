@@ -26,7 +26,9 @@ def read(dialect: Dialect, target: Target, after: Key | None, most: int) -> list
     names = [*target.columns]
     of = named_table(target.real.name, [*names, VERSION])
     key = [of.c[name] for name in target.table.key]
-    query = select(of).order_by(*key).limit(most)
+    real = target.real.columns
+    exact = [dialect.readable(of.c[name], real[name]) for name in names]
+    query = select(*exact, of.c[VERSION]).order_by(*key).limit(most)
     if after is not None:
         query = query.where(_behind(key, _key_values(target, after)))
     with dialect.session.reading() as connection:

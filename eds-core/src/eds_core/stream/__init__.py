@@ -1,6 +1,6 @@
 """JetStream: one connection, disposable consumers, messages in stream order."""
 
-from .answers import Disconnected, NoAnswer
+from .answers import ApiError, Disconnected, NoAnswer, Unreachable
 from .connection import STREAM, Connection, Settings
 from .consumer import Gap, Heartbeat
 from .feed import Feed
@@ -8,6 +8,7 @@ from .position import first_position
 
 __all__ = [
     "STREAM",
+    "ApiError",
     "Connection",
     "Disconnected",
     "Feed",
@@ -15,5 +16,6 @@ __all__ = [
     "Heartbeat",
     "NoAnswer",
     "Settings",
+    "Unreachable",
     "first_position",
 ]

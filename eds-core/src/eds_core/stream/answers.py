@@ -17,6 +17,10 @@ _ADVICE = {
 }
 
 
+class Unreachable(FatalError):  # noqa: N818 - a state of affairs, named as such
+    """NATS cannot be connected to now."""
+
+
 class NoAnswer(TransientError):  # noqa: N818 - a state of affairs, named as such
     """Nobody answered a request in time."""
 

@@ -22,7 +22,7 @@ from eds_core.credentials import Credentials, parse_credentials, read_credential
 from eds_core.errors import ConfigError, FatalError, TransientError
 
 from .address import check_scheme, shown
-from .answers import CHECK, ApiError, transient, words
+from .answers import CHECK, ApiError, Unreachable, transient, words
 from .client import CarefulClient, sid_of
 from .denials import Denials
 from .reader import Delivery, Handler, Reader
@@ -76,7 +76,8 @@ class Connection:
         """Connect within the time-out.
 
         Raises ConfigError for unusable credentials or addresses and when NATS
-        refuses the credentials, FatalError when it cannot be reached.
+        refuses the credentials, Unreachable when it does not answer, FatalError when
+        it offers no TLS.
         """
         for server in self.settings.servers:
             check_scheme(server)
@@ -187,7 +188,7 @@ class Connection:
             )
         if isinstance(cause, TimeoutError):
             text = f"no answer within {self.settings.timeout:g} s"
-        return FatalError(
+        return Unreachable(
             f"cannot connect to NATS at {servers}: {text}",
             advice="check the address, the network and the firewall "
             "(outgoing TCP port 4222)",
