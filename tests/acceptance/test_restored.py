@@ -66,7 +66,7 @@ async def swap(postgres, name, copy):
 
 @pytest.mark.survives(
     "A database is restored from an older backup while EDS runs",
-    "pg_dump, then restored under the running server",
+    "an older copy takes its place, and its sessions are ended",
     "EDS notices its older position and catches up",
 )
 def test_a_postgres_database_restored_while_streaming_catches_up(

@@ -22,7 +22,6 @@ from eds_core.event import Version, VersionedKey
 from eds_core.ledger import Checkpoint, Move, Parked
 from eds_core.schema import ColumnType, diff
 from eds_driver_mysql import MysqlDriver
-from eds_driver_mysql.connecting import is_loopback
 
 TEXT = ColumnType.TEXT
 
@@ -66,22 +65,6 @@ def test_how_tls_is_asked_for(query, mode):
 
     assert place.mode == mode
     assert "secret" not in repr(place)
-
-
-@pytest.mark.parametrize(
-    ("host", "here"),
-    [
-        ("localhost", True),
-        ("127.0.0.1", True),
-        ("127.9.9.9", True),
-        ("::1", True),
-        ("localhost.example.com", False),
-        ("10.0.0.1", False),
-        ("db", False),
-    ],
-)
-def test_loopback_is_this_machine_only(host, here):
-    assert is_loopback(host) is here
 
 
 def opened(url):

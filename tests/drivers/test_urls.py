@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eds_core.urls import parameters, redact, without_parameters
+from eds_core.urls import is_loopback, parameters, redact, without_parameters
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,24 @@ def test_parameters_are_read_and_taken_out():
     assert without_parameters(url, ["a"]) == "x://h/db?b=%20x"
     assert without_parameters(url, ["a", "b"]) == "x://h/db"
     assert parameters("x://h") == {}
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("localhost", True),
+        ("LOCALHOST.", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("localhost.example.com", False),
+        ("127.0.0.1.example.com", False),
+        ("10.0.0.1", False),
+        ("0.0.0.0", False),
+        ("db", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_this_machine_only(host, here):
+    assert is_loopback(host) is here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from urllib.parse import unquote_plus
@@ -46,6 +47,14 @@ def _masked(match: re.Match[str]) -> str:
     if _SECRET.search(unquote_plus(name)):
         return f"{start}{name}={_MASK}"
     return match[0]
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether *host* is this machine, by its name or address alone."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
 
 
 def parameters(url: str) -> dict[str, str]:

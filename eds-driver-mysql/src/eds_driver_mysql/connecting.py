@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import ssl
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from pymysql.constants import CLIENT
 from sqlalchemy import URL
 
 from eds_core.errors import ConfigError
+from eds_core.urls import is_loopback
 
 from .dbapi import USER_TIMEOUT, InfoCursor, MysqlConnection
 
@@ -149,14 +149,6 @@ def _default(given: Mapping[str, str], *, here: bool) -> str:
     if "ssl_ca" in given:
         return "VERIFY_IDENTITY"
     return "PREFERRED" if here else "REQUIRED"
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether *host* is this machine, by its name or address alone."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"
 
 
 def connect(place: Place, *, read_only: bool) -> MysqlConnection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from eds_core.errors import ConfigError, OtherDriver
 from eds_core.sql.errors import LOST, UNKNOWN, Fault, first_sentence
-from eds_core.urls import redact
+from eds_core.urls import is_loopback, redact
 
 Connection = psycopg.Connection[Any]
 
@@ -64,6 +65,11 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
     (r"the database system is|terminating connection", "57P03", ""),
     (r"too many clients|too many connections|connection slots", "53300", ""),
     (
+        "but SSL was required",
+        "TLS00",
+        "switch TLS on at the server; on a network of your own, write sslmode=disable",
+    ),
+    (
         r"certificate|SSL|TLS|sslmode",
         "TLS00",
         "check sslmode, sslrootcert and the host against the server's certificate",
@@ -97,7 +103,28 @@ def parse_as(
             "in a password write %40 for @, %2F for /, %3A for :, %25 for %",
         ) from None  # the cause may hold the password
     _check_ports(url, str(given.get("port") or ""))
-    return {**_DEFAULTS, **given}
+    return {**_DEFAULTS, **_encryption(given), **given}
+
+
+def _encryption(given: Mapping[str, Any]) -> dict[str, str]:
+    """TLS wherever the way leads off this machine, unless the user says otherwise.
+
+    By libpq's own default whoever is on the way may say that there is no TLS, and is
+    then told the password.
+    """
+    said = {
+        name: given.get(name) or os.environ.get(f"PG{name.upper()}", "")
+        for name in ("host", "hostaddr", "service", "sslmode", "sslrootcert")
+    }
+    hosts = (said["hostaddr"] or said["host"]).split(",")
+    if said["sslmode"] or said["service"] or all(map(_is_here, hosts)):
+        return {}
+    return {"sslmode": "verify-full" if said["sslrootcert"] else "require"}
+
+
+def _is_here(host: str) -> bool:
+    """Nothing, a socket's path, or an address of this machine."""
+    return not host or host.startswith(("/", "@")) or is_loopback(host)
 
 
 def _check_ports(url: str, ports: str) -> None:

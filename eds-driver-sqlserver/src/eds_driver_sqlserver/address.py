@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from eds_core.errors import ConfigError
-from eds_core.urls import parameters, redact
+from eds_core.urls import is_loopback, parameters, redact
 
 EXAMPLE = "sqlserver://user:password@host:1433/database"
 PORT = 1433
@@ -60,7 +59,7 @@ class Address:
 
     @property
     def is_loopback(self) -> bool:
-        return is_loopback(self.host)
+        return _is_here(self.host)
 
 
 def read(url: str) -> Address:
@@ -126,7 +125,7 @@ def _encrypt(url: str, given: Mapping[str, str], host: str) -> str:
         return "strict"
     if said not in _NO:
         raise _wrong(url, "has an encrypt= that is none of yes, no, strict")
-    if not is_loopback(host):
+    if not _is_here(host):
         raise ConfigError(
             f"{redact(url)} would send the shop's data in plain text to {host}",
             advice="leave encrypt= out; for a certificate that nobody signed there is "
@@ -140,7 +139,7 @@ def _trusts(url: str, given: Mapping[str, str], host: str) -> bool:
     if not said:
         # On this machine nobody is in between, and few have a signed certificate.
         named = {"hostnameincertificate", "certificate", "servercertificate"}
-        return is_loopback(host) and not named & given.keys()
+        return _is_here(host) and not named & given.keys()
     if said not in _YES | _NO:
         raise _wrong(url, "has a trust_server_certificate= that is neither yes nor no")
     return said in _YES
@@ -153,13 +152,8 @@ def _timeout(url: str, given: Mapping[str, str]) -> int:
     return int(said)
 
 
-def is_loopback(host: str) -> bool:
-    if host.lower() in {"localhost", "(local)", "."}:
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+def _is_here(host: str) -> bool:
+    return host.lower() in {"(local)", "."} or is_loopback(host)
 
 
 def _wrong(url: str, words: str) -> ConfigError:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import SplitResult, urlsplit
 
 from eds_core.errors import ConfigError
+from eds_core.urls import is_loopback
 
 
 def checked_api(url: str) -> str:
@@ -40,11 +40,7 @@ def may_follow(teller: str, url: str) -> bool:
 
 def is_local(url: str) -> bool:
     parts = _split(url)
-    host = (parts.hostname if parts else None) or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_loopback((parts.hostname if parts else None) or "")
 
 
 def shown(url: str) -> str:

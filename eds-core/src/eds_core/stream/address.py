@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from eds_core.errors import ConfigError
+from eds_core.urls import is_loopback
 
 _SCHEMES = ("nats", "tls")
 
@@ -23,14 +23,7 @@ def check_scheme(server: str) -> None:
 def needs_tls(server: str) -> bool:
     """Whether *server* may only be spoken to over TLS."""
     url = urlsplit(server if "://" in server else f"nats://{server}")
-    return url.scheme == "tls" or not _is_loopback(url.hostname or "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return url.scheme == "tls" or not is_loopback(url.hostname or "")
 
 
 def shown(server: str) -> str:
