@@ -97,9 +97,11 @@ def oldnats(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of everything that is published."""
+    """Check the types of all that is published, and as a driver's author sees them."""
     sync(session, "--group", "types")
     session.run("mypy", "--strict", *session.posargs)
+    session.run("mypy", "--strict", "tests/typing")
+    session.run("pyright", "tests/typing")
 
 
 @nox.session

@@ -1,41 +1,79 @@
-"""EDS: a shop's data, streamed into its own database."""
+"""EDS: a shop's data, streamed into its own database.
 
-from .driver import Capabilities, Driver, Loaded, hookimpl
+What a driver or another plugin may use is what ``__all__`` names here, in
+``eds_core.sql`` and in ``eds_core.testing``.
+"""
+
+from .driver import CONTRACT, Capabilities, Driver, Loaded, hookimpl
 from .errors import (
     ConfigError,
+    ConflictError,
     DecodeError,
+    DestinationError,
     EdsError,
     FatalError,
+    OtherDriver,
+    PositionMoved,
     RejectedError,
     TableError,
     TakenOver,
     TransientError,
 )
-from .event import ChangeEvent, Key, Row, Version, VersionedKey
-from .ledger import Ledger
-from .schema import Column, ColumnType, SchemaChange, TableSchema
+from .event import ChangeEvent, Key, Message, Operation, Row, Version, VersionedKey
+from .ledger import (
+    Checkpoint,
+    Heartbeat,
+    ImportedFile,
+    Ledger,
+    Move,
+    Parked,
+    Quarantined,
+    TableStatus,
+)
+from .plugins import BatchReport
+from .schema import Column, ColumnType, SchemaChange, TableSchema, widened
+from .urls import redact
+from .values import Value
 
 __all__ = [
+    "CONTRACT",
+    "BatchReport",
     "Capabilities",
     "ChangeEvent",
+    "Checkpoint",
     "Column",
     "ColumnType",
     "ConfigError",
+    "ConflictError",
     "DecodeError",
+    "DestinationError",
     "Driver",
     "EdsError",
     "FatalError",
+    "Heartbeat",
+    "ImportedFile",
     "Key",
     "Ledger",
     "Loaded",
+    "Message",
+    "Move",
+    "Operation",
+    "OtherDriver",
+    "Parked",
+    "PositionMoved",
+    "Quarantined",
     "RejectedError",
     "Row",
     "SchemaChange",
     "TableError",
     "TableSchema",
+    "TableStatus",
     "TakenOver",
     "TransientError",
+    "Value",
     "Version",
     "VersionedKey",
     "hookimpl",
+    "redact",
+    "widened",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib.metadata import EntryPoint, entry_points
@@ -10,7 +11,15 @@ from typing import cast
 
 import pluggy
 
-from .driver import PROJECT, VERBS, Capabilities, Driver, Loaded
+from .driver import (
+    CONTRACT,
+    OLDEST_CONTRACT,
+    PROJECT,
+    VERBS,
+    Capabilities,
+    Driver,
+    Loaded,
+)
 from .errors import ConfigError, OtherDriver
 from .event import Row, VersionedKey
 from .ledger import Ledger, Quarantined
@@ -78,12 +87,28 @@ def load_driver(entry: EntryPoint) -> type[Driver]:
         ) from error
     if not (isinstance(loaded, type) and issubclass(loaded, Driver)):
         raise ConfigError(f"{entry.value} is not a subclass of eds_core.Driver")
+    _check_contract(entry, loaded)
     if lacking := ", ".join(sorted(loaded.__abstractmethods__)):
         raise ConfigError(
             f"the driver {entry.value} lacks {lacking}",
             advice="report it to its author",
         )
     return loaded
+
+
+def _check_contract(entry: EntryPoint, driver: type[Driver]) -> None:
+    """One for an older contract works and warns; one for none of ours is refused."""
+    told = (
+        f"the driver {entry.value} is written for version {driver.contract!r} of the "
+        f"driver contract; this eds-core keeps {OLDEST_CONTRACT} to {CONTRACT}"
+    )
+    owner = entry.dist.name if entry.dist else "the driver"
+    if type(driver.contract) is not int or driver.contract < OLDEST_CONTRACT:
+        raise ConfigError(told, advice=f"pip install --upgrade {owner}")
+    if driver.contract > CONTRACT:
+        raise ConfigError(told, advice="pip install --upgrade eds-core")
+    if driver.contract < CONTRACT:
+        warnings.warn(f"{told}. It works for now", DeprecationWarning, stacklevel=2)
 
 
 def open_driver(driver: Driver) -> Driver:

@@ -19,8 +19,19 @@ PROJECT = "eds"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
-#: Hooks that exactly one driver implements.
-VERBS = ("migrate", "upsert", "delete", "bulk_load")
+#: The version of the contract below. A driver says which one it was written for.
+CONTRACT = 1
+#: The oldest one that a driver may still keep.
+OLDEST_CONTRACT = 1
+
+#: Hooks that exactly one driver implements, and what the first contract gives each.
+#: A later contract may give more: a driver that does not ask for it is not given it.
+VERBS: Mapping[str, tuple[str, ...]] = {
+    "migrate": ("change",),
+    "upsert": ("table", "rows"),
+    "delete": ("table", "keys"),
+    "bulk_load": ("table", "rows"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,11 @@ class Driver(ABC):
     pipeline should do. No method may let a database's own exception through.
     """
 
+    #: The contract that this driver was written for; unsaid, the first.
+    contract: ClassVar[int] = 1
+    #: What people call the database.
     title: ClassVar[str]
+    #: A URL to copy, without a real password.
     example_url: ClassVar[str]
     capabilities: ClassVar[Capabilities] = Capabilities()
 

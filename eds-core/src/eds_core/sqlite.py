@@ -25,6 +25,8 @@ from .sql.tables import VERSION, RealColumn, RealTable, Target
 from .urls import redact
 from .values import Value
 
+__all__ = ["SqliteDriver"]
+
 _WAIT = 10.0  # seconds for a lock
 _GENERATED = (2, 3)
 

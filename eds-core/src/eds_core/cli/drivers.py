@@ -2,34 +2,97 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import Distribution, EntryPoint, entry_points
+from itertools import groupby
 
 import click
 
 from eds_core.console import printable
-from eds_core.destination import DRIVERS, load_driver
+from eds_core.destination import DRIVERS, find_driver
 from eds_core.errors import ConfigError
+from eds_core.urls import redact
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An installed driver class; what is not known of a broken one is empty."""
+
+    driver: str  # as its entry points name it: module and class
+    schemes: tuple[str, ...]
+    distribution: str
+    version: str
+    origin: str  # the directory that it is imported from, or what pip was given
+    title: str = ""
+    example_url: str = ""
+    contract: int | None = None
+    capabilities: Mapping[str, object] = field(default_factory=dict)
+    #: Why it cannot be used; empty when it can.
+    broken: str = ""
 
 
 @click.command("drivers")
-def command() -> None:
-    """List the installed drivers, each with an example URL."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("scheme", "database", "example", "installed by", box=None)
-    for entry in sorted(entry_points(group=DRIVERS), key=lambda entry: entry.name):
-        table.add_row(*(printable(cell) for cell in _row(entry)))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)
-    console.print(table, markup=False)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def command(*, as_json: bool) -> None:
+    """List the installed drivers, and what each can do."""
+    found = list(installed(entry_points(group=DRIVERS)))
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in found], indent=2))
+        return
+    click.echo("\n\n".join("\n".join(map(printable, _lines(each))) for each in found))
 
 
-def _row(entry: EntryPoint) -> tuple[str, str, str, str]:
-    owner = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "?"
+def installed(entries: Iterable[EntryPoint]) -> Iterator[Installed]:
+    """One for each driver class, in the order of the first scheme of each."""
+
+    def owned(entry: EntryPoint) -> tuple[str, str]:
+        return _name(entry.dist), entry.value
+
+    by_class = groupby(sorted(entries, key=owned), owned)
+    yield from sorted(
+        (_read(list(same)) for _, same in by_class), key=lambda each: each.schemes
+    )
+
+
+def _read(entries: list[EntryPoint]) -> Installed:
+    dist, schemes = entries[0].dist, tuple(sorted({e.name for e in entries}))
+    version = dist.version if dist else ""
+    about = (entries[0].value, schemes, _name(dist), version, _origin(dist))
     try:
-        driver = load_driver(entry)
+        classes = [find_driver(f"{scheme}://") for scheme in schemes]
     except ConfigError as error:
-        return f"{entry.name}://", "broken", str(error), owner
-    return f"{entry.name}://", driver.title, driver.example_url, owner
+        return Installed(*about, broken=f"{error}; {error.advice}".rstrip("; "))
+    driver = classes[0]
+    can = asdict(driver.capabilities)
+    return Installed(*about, driver.title, driver.example_url, driver.contract, can)
+
+
+def _name(dist: Distribution | None) -> str:
+    return dist.name if dist else ""
+
+
+def _origin(dist: Distribution | None) -> str:
+    """What pip was given where that was not an index, else the directory."""
+    if dist is None:
+        return ""
+    try:  # PEP 610; its URL may hold a token
+        return redact(json.loads(dist.read_text("direct_url.json") or "")["url"])
+    except (ValueError, LookupError, TypeError):
+        return str(dist.locate_file(""))
+
+
+def _lines(each: Installed) -> Iterator[str]:
+    yield " ".join(f"{scheme}://" for scheme in each.schemes)
+    yield f"  installed by  {each.distribution or '?'} {each.version}".rstrip()
+    yield f"  from          {each.origin or '?'}"
+    yield f"  driver        {each.driver}"
+    if each.broken:
+        yield f"  BROKEN        {each.broken}"
+        return
+    yield f"  database      {each.title}"
+    yield f"  example       {each.example_url}"
+    yield f"  contract      {each.contract}"
+    can = (f"{name}={value}" for name, value in each.capabilities.items())
+    yield f"  capabilities  {' '.join(can)}"

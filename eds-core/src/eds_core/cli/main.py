@@ -22,6 +22,7 @@ _COMMANDS = {
     "export": "eds_core.cli.export",
     "demo": "eds_core.cli.demo",
     "drivers": "eds_core.cli.drivers",
+    "new-driver": "eds_core.cli.new_driver",
     "quarantine": "eds_core.cli.quarantine",
     "resume": "eds_core.cli.resume",
 }

@@ -1,6 +1,27 @@
 """What every driver for a SQL database shares: the base class and its parts."""
 
+from .books import Books
 from .dialect import Step
 from .driver import SqlDriver
+from .errors import ANSWERS, LOST, UNKNOWN, Answers, Fault, first_sentence
+from .portable import key_text
+from .session import Session
+from .tables import VERSION, RealColumn, RealTable, Target
 
-__all__ = ["SqlDriver", "Step"]
+__all__ = [
+    "ANSWERS",
+    "LOST",
+    "UNKNOWN",
+    "VERSION",
+    "Answers",
+    "Books",
+    "Fault",
+    "RealColumn",
+    "RealTable",
+    "Session",
+    "SqlDriver",
+    "Step",
+    "Target",
+    "first_sentence",
+    "key_text",
+]

@@ -42,6 +42,10 @@ class SqlDialect(Driver):
     ``statements`` and use them.
     """
 
+    #: SQLAlchemy's dialect and DBAPI, as in "postgresql+pg8000"; "": the URL's scheme.
+    drivername: ClassVar[str] = ""
+    #: What the DBAPI's ``connect`` is given besides what the URL says.
+    connect_args: ClassVar[Mapping[str, object]] = {}
     #: What each type is called in CREATE TABLE, and in a key where that differs.
     types: ClassVar[Mapping[ColumnType, str]]
     key_types: ClassVar[Mapping[ColumnType, str]] = {}
@@ -83,18 +87,22 @@ class SqlDialect(Driver):
     def parse(self, url: str) -> URL:
         """Return *url* as SQLAlchemy understands it. Raises ConfigError."""
         try:
-            return make_url(url)
+            parsed = make_url(url)
         except (SQLAlchemyError, ValueError):
             raise ConfigError(
                 f"{redact(url)} is not a URL of a database",
                 advice=f"it should look like {self.example_url}",
             ) from None  # the cause holds the password
+        return parsed.set(drivername=self.drivername or parsed.drivername)
 
     def make_engine(self) -> Engine:
         """Return an engine that has not connected yet."""
-        url = self.parse(self.url)
         return create_engine(
-            url, poolclass=NullPool, hide_parameters=True, pool_reset_on_return=None
+            self.parse(self.url),
+            connect_args=dict(self.connect_args),
+            poolclass=NullPool,
+            hide_parameters=True,
+            pool_reset_on_return=None,
         )
 
     def prepare_session(self) -> str | None:
@@ -112,7 +120,8 @@ class SqlDialect(Driver):
 
     def type_of(self, declared: str) -> ColumnType | None:
         """Read a real column's type back; None for what EDS would not choose."""
-        spelled = {spelling.upper(): kind for kind, spelling in self.types.items()}
+        both = (*self.key_types.items(), *self.types.items())
+        spelled = {spelling.upper(): kind for kind, spelling in both}
         return spelled.get(declared.upper())
 
     def version_value(self, version: Version) -> str:

@@ -63,7 +63,12 @@ def look(
         place = name, session.schema
         try:
             found = inspector.get_columns(*place)
-        except NoSuchTableError:
+            primary = inspector.get_pk_constraint(*place)["constrained_columns"]
+            indexes = inspector.get_indexes(*place)
+            constraints = inspector.get_unique_constraints(*place)
+        except NoSuchTableError:  # or dropped meanwhile, or there in another case
+            return None
+        if not found:  # SQLAlchemy has looked for it while it was being made
             return None
         spelled = [c["type"].compile(connection.dialect) for c in found]
         columns = {
@@ -72,9 +77,6 @@ def look(
             )
             for c, declared in zip(found, spelled, strict=True)
         }
-        primary = inspector.get_pk_constraint(*place)["constrained_columns"]
-        indexes = inspector.get_indexes(*place)
-        constraints = inspector.get_unique_constraints(*place)
     unique = {
         frozenset(filter(None, index["column_names"]))
         for index in indexes

@@ -211,7 +211,11 @@ class Session:
         parameters: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
     ) -> CursorResult[Any]:
         with self.translated():
-            return self.connection.execute(statement, parameters)
+            # Of an INSERT SQLAlchemy forgets the count on some DBAPIs, unless asked.
+            options = {"preserve_rowcount": True}
+            return self.connection.execute(
+                statement, parameters, execution_options=options
+            )
 
     def run(self, statement: str) -> None:
         """Execute a statement in the database's own words."""

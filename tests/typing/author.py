@@ -1,0 +1,127 @@
+"""What an author writes, for type checkers: `nox -s types`. It is never run.
+
+Only what ``__all__`` names is imported; ``assert_type`` says what it has to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar, assert_type
+
+from eds_core import (
+    BatchReport,
+    Capabilities,
+    ColumnType,
+    ConfigError,
+    Driver,
+    Key,
+    Ledger,
+    Loaded,
+    Quarantined,
+    RejectedError,
+    Row,
+    SchemaChange,
+    TableSchema,
+    Value,
+    Version,
+    VersionedKey,
+    hookimpl,
+)
+from eds_core.sql import ANSWERS, Answers, Fault, SqlDriver
+from eds_core.testing import DriverConformance, MemoryDriver, rejected
+
+
+class PlainDriver(Driver):
+    """All that the contract asks for."""
+
+    contract = 1
+    title = "Plain"
+    example_url = "plain://host"
+    capabilities: ClassVar[Capabilities] = Capabilities(transactions=False)
+
+    def __init__(self, url: str) -> None:
+        if not url:
+            raise ConfigError("no URL", advice="give one")
+        self.ledger = MemoryDriver(url).ledger
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        yield
+
+    def columns(self, table: str) -> Mapping[str, ColumnType | None]:
+        return {table: None}
+
+    @hookimpl
+    def migrate(self, change: SchemaChange) -> int:
+        assert_type(change.table, TableSchema)
+        return 0
+
+    @hookimpl
+    def upsert(self, table: TableSchema, rows: Sequence[Row]) -> int:
+        for row in rows:
+            assert_type(row.key, Key)
+            assert_type(row.version, Version)
+            value: Value = row.get("id", table.types["id"])
+            if value is None:
+                raise RejectedError("no id", signature="no id")
+        return len(rows)
+
+    @hookimpl
+    def delete(self, table: TableSchema, keys: Sequence[VersionedKey]) -> int:
+        assert_type(table.key, tuple[str, ...])
+        return len({each.key for each in keys})
+
+    @hookimpl
+    def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> Loaded:
+        return Loaded(inserted=self.upsert(table, list(rows)))
+
+
+class OneDriver(SqlDriver):
+    """A driver on the SQL base."""
+
+    title = "One"
+    example_url = "one://host/database"
+    drivername = "sqlite+pysqlite"
+    types: ClassVar[Mapping[ColumnType, str]] = dict.fromkeys(ColumnType, "TEXT")
+    answers: ClassVar[Answers] = {**ANSWERS, "23505": RejectedError}
+
+    def read_fault(self, error: BaseException) -> Fault:
+        return Fault("HY000", str(error))
+
+
+class Watching:
+    """An observer."""
+
+    @hookimpl
+    def batch_written(self, report: BatchReport) -> None:
+        assert_type(report.events, int)
+
+    @hookimpl
+    def quarantined(self, entries: Sequence[Quarantined]) -> None:
+        for each in entries:
+            assert_type(each.table, str)
+
+
+class TestPlain(DriverConformance):
+    """A test on the kit."""
+
+    scheme = "plain"
+    driver = PlainDriver
+    values: ClassVar = {"text: NUL": rejected("no NUL")}
+
+    def fetch(self, driver: Driver, table: TableSchema) -> list[Mapping[str, Any]]:
+        assert isinstance(driver, PlainDriver)
+        return [dict.fromkeys(table.types)]
+
+    def drop(self, driver: Driver, table: TableSchema) -> None: ...
+
+
+made = PlainDriver("plain://host")
+assert_type(made.ledger, Ledger)
+transaction: AbstractContextManager[None] = made.transaction()
+assert_type(made.capabilities.max_rows, int)
