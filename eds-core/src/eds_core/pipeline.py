@@ -32,7 +32,7 @@ from .errors import (
 from .event import Message
 from .gathering import Gathering
 from .intake import Intake, Taken
-from .ledger import Quarantined
+from .ledger import Move, Quarantined
 from .plugins import BatchReport
 from .registry import NatsSchemas, Registry
 from .repeats import Repeats
@@ -150,21 +150,27 @@ class Pipeline:
         return Taken()
 
     async def _commit_taken(self, taken: Taken) -> None:
-        if taken.entries or self._idle_move_due(taken):
-            await self._commit(self._work(taken), taken.size)
+        moves = self._moves(taken)
+        if taken.entries or moves:
+            work = make_work(taken.entries, moves, self._repeats.skipped)
+            work = replace(work, resuming=self._repeats.resuming)
+            await self._commit(work, taken.size)
 
-    def _work(self, taken: Taken) -> Work:
-        moves = self._positions.moves(taken.reached)
-        work = make_work(taken.entries, moves, self._repeats.skipped)
-        return replace(work, resuming=self._repeats.resuming)
+    def _moves(self, taken: Taken) -> dict[str, Move]:
+        """Of the companies that *taken* is from; once a minute of idle ones, too.
 
-    def _idle_move_due(self, taken: Taken) -> bool:
-        """Once a minute the checkpoint follows a stream that has nothing for us."""
-        if time.monotonic() < self._next_idle_move:
-            return False
-        self._next_idle_move = time.monotonic() + self._idle_move_every
-        moves = self._positions.moves(taken.reached)
-        return any(move.new > move.old for move in moves.values())
+        Each costs a statement, and there may be hundreds of companies.
+        """
+        all_moves = self._positions.moves(taken.reached)
+        companies = {entry.message.company for entry in taken.entries}
+        due = time.monotonic() >= self._next_idle_move
+        if due:
+            self._next_idle_move = time.monotonic() + self._idle_move_every
+        return {
+            company: move
+            for company, move in all_moves.items()
+            if company in companies or (due and move.new > move.old)
+        }
 
     async def _wait(self) -> None:
         """Until something arrives, or a wait is over, or chores are due."""
