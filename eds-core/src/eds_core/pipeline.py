@@ -10,6 +10,7 @@ gathers. Only a driver with ``freshness`` lets events wait, and is bothered less
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -204,6 +205,9 @@ class Pipeline:
                 work = work.without_company(moved.company)
             except _OUTAGES as error:
                 work = await self._recover(work, error, backoff)
+            # An exception holds its whole batch, in circles; megabytes of bytes are
+            # few objects, so the collector would not come by itself.
+            gc.collect()
         return None
 
     async def _recover(self, work: Work, error: Exception, backoff: Backoff) -> Work:
