@@ -88,6 +88,13 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Half an hour of load with faults; what follows ``--`` goes to the soak."""
+    sync(session, "--group", "tests")
+    session.run("python", "-m", "bench", "soak", *session.posargs)
+
+
+@nox.session
 def oldnats(session: nox.Session) -> None:
     """Run what depends on NATS on the oldest nats-server that EDS works with."""
     sync(session, "--group", "tests")
