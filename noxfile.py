@@ -17,6 +17,7 @@ SOURCES = os.pathsep.join(str(ROOT / name / "src") for name in DISTRIBUTIONS)
 # Most tests wait for something; a test file or class is done by one worker.
 SIDE_BY_SIDE = ("-n", "2", "--dist", "loadscope")
 SURVIVES = "EDS_TEST_SURVIVES"
+EXAMPLES = "EDS_TEST_FUZZ_EXAMPLES"
 ABOUT_NATS = (
     "tests/stream",
     *(f"tests/faults/test_{n}.py" for n in ("nats", "stream")),
@@ -85,6 +86,22 @@ def faults(session: nox.Session) -> None:
     page = str(ROOT / "docs" / "survives.md")
     chosen = session.posargs or SIDE_BY_SIDE
     session.run("pytest", "-m", "survives", *chosen, env={SURVIVES: page})
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Half an hour of load with faults; what follows ``--`` goes to the soak."""
+    sync(session, "--group", "tests")
+    session.run("python", "-m", "bench", "soak", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Damage every input, at random and for longer than the tests do."""
+    sync(session, "--group", "tests")
+    examples = {EXAMPLES: os.environ.get(EXAMPLES, "2000")}
+    chosen = session.posargs or SIDE_BY_SIDE
+    session.run("pytest", "tests/fuzz", "-o", "timeout=3600", *chosen, env=examples)
 
 
 @nox.session

@@ -21,6 +21,7 @@ KEYS = 40_000
 ZIPF = 1.05
 DELETES = 0.024
 WIDEST = 70
+SMALL = "core_charge"  # a table of 10 columns
 START = 1_735_689_600_000_000_000  # 2025-01-01: versions lie in the past
 LOCATION = "6287a4154d1a72cc5ce091bc"
 STEP = 1_000_000  # nanoseconds from one change to the next
@@ -69,14 +70,14 @@ def generate(seed: int = 1) -> Iterator[ShopEvent]:
         yield _change(books, company, table, keys[table].pick(random))
 
 
-def order_updates(seed: int, rows: int) -> Iterator[ShopEvent]:
-    """Yield INSERTs of *rows* orders, and then updates of them in turn, for ever."""
+def updates(seed: int, rows: int, table: str) -> Iterator[ShopEvent]:
+    """Yield INSERTs of *rows* rows, and then updates of them in turn, for ever."""
     random = Random(seed)
     books, company = new_books(random), Company(COMPANY)
     ids = [f"{random.getrandbits(96):024x}" for _ in range(rows)]
     while True:
         for id_ in ids:
-            yield _change(books, company, "order", id_, deletes=0)
+            yield _change(books, company, table, id_, deletes=0)
 
 
 def new_books(random: Random) -> Books:

@@ -28,7 +28,7 @@ from statistics import median
 import msgspec
 import psycopg
 
-from bench.events import bench_models, order_updates, version_of
+from bench.events import bench_models, updates, version_of
 from bench.machine import EdsServer, own_postgres
 from bench.report import percentile, table, write
 from eds_core.sandbox import Sandbox, ShopEvent
@@ -53,7 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace) -> None:
     rates = [float(rate) for rate in options.rate.split(",")]
-    events = order_updates(options.seed, ROWS)
+    events = updates(options.seed, ROWS, "order")
     with own_postgres() as postgres, tempfile.TemporaryDirectory() as name:
         async with Sandbox(Path(name)) as sandbox:
             for model in bench_models().values():

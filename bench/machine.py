@@ -58,14 +58,24 @@ def own_postgres() -> Iterator[PostgresServer]:
 
 
 class EdsServer:
-    """`eds server` as a process of its own, streaming into *url*."""
+    """`eds server` as a process of its own, streaming into *url*.
 
-    def __init__(self, sandbox: Sandbox, url: str, log: Path, *more: str) -> None:
+    *nats* is where it connects, by default to the sandbox itself.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, url: str, log: Path, *more: str, nats: str = ""
+    ) -> None:
         self.url = url
         self._log = log
         program = Path(sys.executable).with_name("eds")
         self._command: list[str | Path] = [sys.executable, program, "server"]
-        self._command += ["--creds", sandbox.credentials, "--server", sandbox.url]
+        self._command += [
+            "--creds",
+            sandbox.credentials,
+            "--server",
+            nats or sandbox.url,
+        ]
         self._command += [*more, url]
 
     def __enter__(self) -> Self:
@@ -80,23 +90,41 @@ class EdsServer:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has ever been."""
+        return re.search(rb"\bready\b", self._log.read_bytes()) is not None
+
     def check(self) -> None:
         """Raise what the server has said if it has ended."""
-        if self._process.poll() is not None:
+        if self.ended:
             raise RuntimeError(f"the server ended:\n{self._log.read_text()[-3000:]}")
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + START_WITHIN
-        while not re.search(rb"\bready\b", self._log.read_bytes()):
+        while not self.ready:
             self.check()
             if time.monotonic() > deadline:
                 raise RuntimeError(f"not ready:\n{self._log.read_text()[-3000:]}")
             time.sleep(0.01)
 
-    def stop(self) -> None:
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-        self._process.wait(30)
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def stop(self) -> int:
+        """End it in good order; return its exit code."""
+        if not self.ended:
+            self.send(signal.SIGTERM)
+        return self._process.wait(30)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._process.kill()
+        self._process.wait()
 
 
 @dataclass(frozen=True, slots=True)

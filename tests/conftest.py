@@ -158,3 +158,10 @@ def own_mysql(mysql: servers.MysqlServer) -> servers.OwnMysql:
 def sqlite_url(tmp_path: Path) -> str:
     """The URL of a SQLite file that does not exist yet."""
     return f"sqlite:///{tmp_path / 'shop.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty destination, of each kind in turn."""
+    found: str = request.getfixturevalue(f"{request.param}_url")
+    return found

@@ -1,15 +1,9 @@
-"""Destinations and certificates for the acceptance tests."""
+"""Certificates for the acceptance tests."""
 
 import pytest
 import trustme
 
 from eds_core.sandbox import TlsFiles
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request):
-    """The URL of an empty destination, of each kind in turn."""
-    return request.getfixturevalue(f"{request.param}_url")
 
 
 @pytest.fixture

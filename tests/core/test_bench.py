@@ -24,7 +24,7 @@ def events():
     return importlib.import_module("bench.events")
 
 
-@pytest.mark.parametrize("name", ["__main__", "imports", "latency", "stream"])
+@pytest.mark.parametrize("name", ["__main__", "imports", "latency", "soak", "stream"])
 def test_every_benchmark_can_be_imported(name):
     importlib.import_module(f"bench.{name}")
 
@@ -60,7 +60,7 @@ def test_a_row_is_inserted_before_it_is_changed(events):
 
 
 def test_updates_of_orders_have_rising_versions(events):
-    some = list(islice(events.order_updates(1, rows=5), 20))
+    some = list(islice(events.updates(1, 5, "order"), 20))
     versions = [events.version_of(event) for event in some]
 
     assert [event.operation for event in some] == ["INSERT"] * 5 + ["UPDATE"] * 15

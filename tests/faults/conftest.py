@@ -1,16 +1,10 @@
-"""Destinations for the fault suite."""
+"""Databases for the fault suite."""
 
 from __future__ import annotations
 
 import pytest
 
 from faults.victims import Mariadb, Postgres
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request):
-    """The URL of an empty destination, of each kind in turn."""
-    return request.getfixturevalue(f"{request.param}_url")
 
 
 @pytest.fixture(params=[Postgres, Mariadb], ids=["postgres", "mariadb"])

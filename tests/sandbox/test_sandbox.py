@@ -5,6 +5,7 @@ import gzip
 import itertools
 import json
 import os
+import signal
 import socket
 import time
 
@@ -317,6 +318,27 @@ def test_tls_is_spoken_with_a_certificate(tmp_path):
         return await sandbox.publish(next(sandbox.shop))
 
     assert in_sandbox(tmp_path, scenario, tls=files) == 1
+
+
+def test_what_a_crash_swallowed_is_published_again_all_at_once(tmp_path):
+    async def scenario(sandbox):
+        events = [next(sandbox.shop) for _ in range(300)]
+        os.kill(sandbox.server.pid, signal.SIGSTOP)  # nothing is acknowledged
+        all_are_taken = asyncio.Event()
+
+        def taken():
+            yield from events
+            all_are_taken.set()
+
+        publishing = asyncio.create_task(sandbox.publish_many(taken()))
+        await all_are_taken.wait()
+        sandbox.server.kill()
+        sandbox.server.start()
+        # Two seconds for each would be ten minutes.
+        async with asyncio.timeout(120):
+            return await publishing
+
+    assert len(set(in_sandbox(tmp_path, scenario))) == 300
 
 
 def test_a_server_is_started_stopped_and_killed_at_will(tmp_path):

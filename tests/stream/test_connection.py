@@ -108,7 +108,17 @@ def test_a_port_that_speaks_something_else(creds):
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("url", ["http://me:pw@host", "ws://host", "postgres://host"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:pw@host",
+        "x://me:pw",
+        "ws://host",
+        "postgres://host",
+        "nats://me:pw@[::1",
+        "[;:1]:4222",
+    ],
+)
 def test_an_address_that_is_not_of_nats(creds, url):
     text = refused(Settings((url,), creds), kind=ConfigError)
 

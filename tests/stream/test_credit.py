@@ -51,6 +51,14 @@ def test_idle_pulls_of_many_consumers_leave_half_of_the_pool():
     assert pool.free >= pool.size // 2
 
 
+def test_the_first_of_many_consumers_leave_something_for_the_last():
+    pool = Pool(consumers=200)
+    for _ in range(200):  # each pulls before the next is made
+        assert pulled(pool.account())
+
+    assert pool.free >= pool.size // 2
+
+
 def test_a_busy_consumer_asks_again_before_its_pull_is_used_up():
     account = Pool().account()
     pulled(account)

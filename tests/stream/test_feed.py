@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
+from eds_core.stream import Feed, Settings
 from eds_core.stream import consumer as module
 from stream.harness import (
     A,
@@ -42,6 +44,15 @@ def test_messages_of_several_companies_come_in_stream_order_without_holes(tmp_pa
         assert readers[B].sequences == both
 
     in_sandbox(tmp_path, scenario, (A, B, C))
+
+
+def test_companies_that_are_to_come_have_their_share_of_the_pool():
+    async def scenario():
+        many = tuple(f"{number:024x}" for number in range(200))
+        pool = Feed(Settings(("nats://127.0.0.1",), Path("creds"), companies=many)).pool
+        return pool.idle_share * len(many) <= pool.size // 2
+
+    assert asyncio.run(scenario())
 
 
 def test_each_company_sees_only_its_own(tmp_path):

@@ -25,7 +25,6 @@ log = logging.getLogger("eds.pipeline")
 # No consumer has another name; and a subject that holds one must not break.
 _CONSUMER = re.compile(r"[^\s.*>/\\]{1,255}")
 _STALE = 60.0  # seconds without a sign of life; an import gives one every 5
-_AT_ONCE = 16  # companies whose first position is looked up side by side
 
 
 class Call(Protocol):
@@ -123,14 +122,9 @@ class Claims:
         for checkpoint in known.values():
             if checkpoint.company in companies:
                 self._check(checkpoint)
-        limit = asyncio.Semaphore(_AT_ONCE)
-
-        async def establish(company: str) -> None:
-            async with limit:
-                await self._establish(company, look_back)
-
         missing = [company for company in companies if company not in known]
-        await asyncio.gather(*(establish(company) for company in missing))
+        # Side by side: an old server's durables are watched for a while each.
+        await asyncio.gather(*(self._establish(name, look_back) for name in missing))
 
     async def known(self) -> list[str]:
         """The companies that have a checkpoint here."""

@@ -19,7 +19,7 @@ from .work import Work
 
 log = logging.getLogger("eds.pipeline")
 
-_READ_WITHIN = 10.0  # seconds, at the start
+_READ_WITHIN = 10.0  # seconds from one company to the next, at the start
 
 
 class Companies:
@@ -80,7 +80,11 @@ class Companies:
         )
 
     async def _all_are_read(self) -> None:
-        reading = asyncio.create_task(self._ready())
+        for subject in self._subjects.values():
+            await self._is_read(subject)
+
+    async def _is_read(self, subject: str) -> None:
+        reading = asyncio.create_task(self._feed.ready(subject))
         futures: set[asyncio.Future[None]] = {reading, self._feed.failed}
         try:
             await asyncio.wait(
@@ -95,10 +99,6 @@ class Companies:
                 )
         finally:
             reading.cancel()
-
-    async def _ready(self) -> None:
-        for subject in self._subjects.values():
-            await self._feed.ready(subject)
 
     async def claim_again(self, company: str) -> None:
         """The checkpoint is not where we left it: go on from where it is."""

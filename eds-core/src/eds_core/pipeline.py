@@ -10,6 +10,7 @@ gathers. Only a driver with ``freshness`` lets events wait, and is bothered less
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -32,7 +33,7 @@ from .errors import (
 from .event import Message
 from .gathering import Gathering
 from .intake import Intake, Taken
-from .ledger import Quarantined
+from .ledger import Move, Quarantined
 from .plugins import BatchReport
 from .registry import NatsSchemas, Registry
 from .repeats import Repeats
@@ -150,21 +151,27 @@ class Pipeline:
         return Taken()
 
     async def _commit_taken(self, taken: Taken) -> None:
-        if taken.entries or self._idle_move_due(taken):
-            await self._commit(self._work(taken), taken.size)
+        moves = self._moves(taken)
+        if taken.entries or moves:
+            work = make_work(taken.entries, moves, self._repeats.skipped)
+            work = replace(work, resuming=self._repeats.resuming)
+            await self._commit(work, taken.size)
 
-    def _work(self, taken: Taken) -> Work:
-        moves = self._positions.moves(taken.reached)
-        work = make_work(taken.entries, moves, self._repeats.skipped)
-        return replace(work, resuming=self._repeats.resuming)
+    def _moves(self, taken: Taken) -> dict[str, Move]:
+        """Of the companies that *taken* is from; once a minute of idle ones, too.
 
-    def _idle_move_due(self, taken: Taken) -> bool:
-        """Once a minute the checkpoint follows a stream that has nothing for us."""
-        if time.monotonic() < self._next_idle_move:
-            return False
-        self._next_idle_move = time.monotonic() + self._idle_move_every
-        moves = self._positions.moves(taken.reached)
-        return any(move.new > move.old for move in moves.values())
+        Each costs a statement, and there may be hundreds of companies.
+        """
+        all_moves = self._positions.moves(taken.reached)
+        companies = {entry.message.company for entry in taken.entries}
+        due = time.monotonic() >= self._next_idle_move
+        if due:
+            self._next_idle_move = time.monotonic() + self._idle_move_every
+        return {
+            company: move
+            for company, move in all_moves.items()
+            if company in companies or (due and move.new > move.old)
+        }
 
     async def _wait(self) -> None:
         """Until something arrives, or a wait is over, or chores are due."""
@@ -198,6 +205,9 @@ class Pipeline:
                 work = work.without_company(moved.company)
             except _OUTAGES as error:
                 work = await self._recover(work, error, backoff)
+            # An exception holds its whole batch, in circles; megabytes of bytes are
+            # few objects, so the collector would not come by itself.
+            gc.collect()
         return None
 
     async def _recover(self, work: Work, error: Exception, backoff: Backoff) -> Work:

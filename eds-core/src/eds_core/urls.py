@@ -15,24 +15,31 @@ _HOSTS = re.compile(r"[\w.,\-%]*(:\d+[\w.,:\-]*)?|[\w.\-%]*\[[\w:.%]*\](:\d+)?")
 
 
 def redact(url: str) -> str:
-    """Return *url* with its password and its secret parameters masked.
+    """Return *url*, or a sentence that holds one, with password and secrets masked.
 
     Never raises: of a malformed URL it masks rather more than less.
     """
     scheme, separator, rest = url.partition("://")
-    if not separator:
-        return _without_secret_parameters(_without_password(url))
-    return f"{scheme}://{_without_secret_parameters(_without_password(rest))}"
+    if separator:
+        return f"{scheme}://{_without_secret_parameters(_without_password(rest))}"
+    # Without @ it may be any words that hold a colon.
+    shown = _without_password(url) if "@" in url else url
+    return _without_secret_parameters(shown)
 
 
 def _without_password(rest: str) -> str:
-    """Mask what lies between the first colon and the last @.
+    """Mask what lies between the first colon and the last @, or the end.
 
-    A password that nobody percent-encoded may hold any of ``@/?#``.
+    A password that nobody percent-encoded may hold any of ``@/?#``; and the @ behind
+    it may have been forgotten.
     """
-    before, _, _ = rest.partition("?")
-    if "@" not in before and _HOSTS.fullmatch(before.partition("/")[0]):
+    before, _, query = rest.partition("?")
+    elsewhere = "@" in before or ("@" in query and "=" not in query.partition("@")[0])
+    if not elsewhere and _HOSTS.fullmatch(re.split("[/#]", before)[0]):
         return rest  # what @ there is, is a parameter's
+    if "@" not in rest:
+        name, colon, _ = rest.partition(":")
+        return f"{name}{colon}{_MASK if colon else ''}"
     user, at, place = rest.rpartition("@")
     name, colon, _ = user.partition(":")
     return f"{name}{colon}{_MASK if colon else ''}{at}{place}"

@@ -20,7 +20,7 @@ from eds_core.errors import ConfigError
 from eds_core.sandbox.credentials import Keys, public_key
 
 HOST = "127.0.0.1"
-START_SECONDS = 15.0
+START_SECONDS = 60.0  # after a crash it reads gigabytes of its store first
 TAIL_LINES = 15
 EXECUTABLE = "EDS_NATS_SERVER"  # the variable that names another program
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from nats.aio.client import Client
 from nats.errors import BadSubjectError, MaxPayloadError
@@ -36,6 +36,14 @@ async def create_stream(client: Client, changes: Mapping[str, object]) -> None:
         await jetstream.add_stream(config)
     except BadRequestError:  # it exists with another config
         await jetstream.update_stream(config)
+
+
+class _Sent(NamedTuple):
+    """A message on its way, and until when its acknowledgement is waited for."""
+
+    message: Message
+    ack: asyncio.Future[PubAck] | None
+    due: float
 
 
 class Publisher:
@@ -74,41 +82,42 @@ class Publisher:
         They are stored in order, unless the server fails meanwhile.
         """
         sequences: list[int] = []
-        on_the_way: deque[tuple[Message, asyncio.Future[PubAck] | None]] = deque()
+        on_the_way: deque[_Sent] = deque()
         try:
             for message in messages:
                 if len(on_the_way) >= window:
-                    sequences.append(await self._settle(*on_the_way.popleft()))
-                on_the_way.append((message, await self._send(message)))
+                    sequences.append(await self._settle(on_the_way.popleft()))
+                on_the_way.append(await self._send(message))
             while on_the_way:
-                sequences.append(await self._settle(*on_the_way.popleft()))
+                sequences.append(await self._settle(on_the_way.popleft()))
         finally:
-            for _, ack in on_the_way:
-                if ack is not None:
-                    ack.cancel()
+            for sent in on_the_way:
+                if sent.ack is not None:
+                    sent.ack.cancel()
         return sequences
 
-    async def _send(self, message: Message) -> asyncio.Future[PubAck] | None:
+    async def _send(self, message: Message) -> _Sent:
         subject, data, headers = message
         _check_subject(subject)
+        due = asyncio.get_running_loop().time() + ACK_SECONDS
         try:
-            return await self._jetstream.publish_async(
+            ack = await self._jetstream.publish_async(
                 subject, data, headers=headers or None
             )
         except (NatsError, OSError):
-            return None
+            return _Sent(message, None, due)
+        return _Sent(message, ack, due)
 
-    async def _settle(
-        self, message: Message, ack: asyncio.Future[PubAck] | None
-    ) -> int:
-        if ack is not None:
+    async def _settle(self, sent: _Sent) -> int:
+        if sent.ack is not None:
             try:
-                async with asyncio.timeout(ACK_SECONDS):
-                    return (await ack).seq
+                # From when it was sent: what a crash swallowed is over all at once.
+                async with asyncio.timeout_at(sent.due):
+                    return (await sent.ack).seq
             except (NatsError, OSError, TimeoutError) as error:
                 if _is_final(error):
                     raise
-        return await self.publish(*message)
+        return await self.publish(*sent.message)
 
 
 def _is_final(error: Exception) -> bool:

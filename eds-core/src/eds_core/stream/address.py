@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from eds_core.errors import ConfigError
-from eds_core.urls import is_loopback
+from eds_core.urls import is_loopback, redact
 
 _SCHEMES = ("nats", "tls")
 
@@ -13,11 +13,19 @@ _SCHEMES = ("nats", "tls")
 def check_scheme(server: str) -> None:
     """Raises ConfigError for what is not a NATS server's address."""
     scheme, separator, _ = server.partition("://")
+    try:
+        needs_tls(server)
+    except ValueError:
+        raise _no_address(server) from None  # it may hold a password
     if separator and scheme not in _SCHEMES:
-        raise ConfigError(
-            f"{shown(server)} is not the address of a NATS server",
-            advice="it begins with nats:// or tls://",
-        )
+        raise _no_address(server)
+
+
+def _no_address(server: str) -> ConfigError:
+    return ConfigError(
+        f"{shown(server)} is not the address of a NATS server",
+        advice="it is a host, or begins with nats:// or tls://",
+    )
 
 
 def needs_tls(server: str) -> bool:
@@ -28,5 +36,5 @@ def needs_tls(server: str) -> bool:
 
 def shown(server: str) -> str:
     """The server's address without a user or password."""
-    scheme, separator, rest = server.rpartition("://")
+    scheme, separator, rest = redact(server).rpartition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"

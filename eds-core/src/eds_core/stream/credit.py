@@ -36,10 +36,15 @@ class Grant:
 
 
 class Pool:
-    """The bytes that may be under way on one connection."""
+    """The bytes that may be under way on one connection.
 
-    def __init__(self, size: int = POOL) -> None:
+    So many *consumers* are to come, one after the other: the first shall not wait
+    with pulls that leave nothing for the last.
+    """
+
+    def __init__(self, size: int = POOL, consumers: int = 1) -> None:
         self.size = size
+        self._consumers = max(1, consumers)
         self.buffered = 0  # received, not yet written
         self.accounts: set[Account] = set()
 
@@ -54,7 +59,8 @@ class Pool:
 
     @property
     def idle_share(self) -> int:
-        return min(_IDLE_MOST, self.size // 2 // max(1, len(self.accounts)))
+        consumers = max(self._consumers, len(self.accounts))
+        return min(_IDLE_MOST, self.size // 2 // consumers)
 
     def release(self, size: int) -> None:
         """*size* bytes have been written, or dropped."""

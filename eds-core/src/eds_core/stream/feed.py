@@ -58,7 +58,7 @@ class Feed:
         self._connected = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
-        self.pool = Pool()
+        self.pool = Pool(consumers=len(settings.companies))
         self.reconnects = 0
         self.connection = Connection(settings)
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
