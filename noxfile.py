@@ -6,6 +6,8 @@ import logging
 import os
 import re
 import tomllib
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import nox
@@ -21,6 +23,19 @@ EXAMPLES = "EDS_TEST_FUZZ_EXAMPLES"
 ABOUT_NATS = (
     "tests/stream",
     *(f"tests/faults/test_{n}.py" for n in ("nats", "stream")),
+)
+
+SCHEMA = "check-jsonschema --builtin-schema vendor"
+# What is neither Python nor documentation, and what checks it.
+TEXTS = (
+    ("shellcheck", ".ci/run", ".ci/*.sh", "ops/*/*.sh"),
+    ("hadolint", "ops/docker/Dockerfile"),
+    ("kubernetes-validate --strict --quiet", "ops/kubernetes/*.yaml"),
+    ("zizmor --offline --no-progress --quiet", ".github"),
+    (f"{SCHEMA}.compose-spec", "ops/docker/compose.yaml"),
+    (f"{SCHEMA}.dependabot", ".github/dependabot.yml"),
+    (f"{SCHEMA}.github-issue-forms", ".github/ISSUE_TEMPLATE/[dp]*.yml"),
+    (f"{SCHEMA}.github-workflows", ".github/workflows/*.yml"),
 )
 
 nox.options.default_venv_backend = "uv"
@@ -128,6 +143,9 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports", "--no-logo", env={"PYTHONPATH": SOURCES})
+    for command, *patterns in TEXTS:
+        found = chain.from_iterable(map(ROOT.glob, patterns))
+        session.run(*command.split(), *map(str, sorted(found)))
 
 
 @nox.session
@@ -161,6 +179,25 @@ def lowest(session: nox.Session) -> None:
     session.install(*oldest, *editable)
     chosen = session.posargs or ["tests/core", "tests/drivers"]
     session.run("pytest", *chosen, env=emulators(session))
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Prepare a release, e.g. ``-- eds-core 0.2.0``; publish nothing."""
+    name, version, *more = (*session.posargs, "", "")
+    if any(more) or not version or name not in DISTRIBUTIONS:
+        session.error(f"-- NAME VERSION, where NAME is of {', '.join(DISTRIBUTIONS)}")
+    sync(session, "--only-group", "release")
+    uv = partial(session.run, "uv", external=True)
+    uv("version", "--quiet", "--no-sync", "--package", name, version)
+    uv("lock", "--quiet", "--project", "contrib")
+    news = ("--config", f"{name}/towncrier.toml", "--dir", name, "--version", version)
+    session.run("towncrier", "build", "--yes", *news)
+    uv("build", "--quiet", "--package", name, "--clear", "--out-dir", "dist")
+    session.log(
+        f"read the diff, then: git commit -am '{name} {version}'; "
+        f"git tag {name}-v{version}; git push --follow-tags"
+    )
 
 
 @nox.session

@@ -17,7 +17,8 @@ program=$here/mysqld
 mirror() {
     local files
     files=$(find /etc/apt -name '*.sources' -o -name '*.list')
-    # shellcheck disable=SC2086 - one word each
+    # One word each.
+    # shellcheck disable=SC2086
     sed -n -e 's/^URIs: *\([^ ]*\/debian\)\/* *$/\1/p' \
         -e 's/^deb  *\(\[[^]]*\] *\)\{0,1\}\([^ ]*\/debian\)\/*  *.*/\2/p' $files
 }
