@@ -153,6 +153,8 @@ _TAKE_A_VALUE = {
     "--consumer-prefix",
     "--consumer-start-time",
     "--dump-dir",
+    "--health-host",
+    "--health-port",
     "--importer",
 }
 

@@ -12,6 +12,8 @@ from eds_core.errors import ConfigError
 from .imports import run_imports
 from .options import (
     Prefix,
+    health_of,
+    health_options,
     logging_options,
     servers_option,
     set_up,
@@ -58,6 +60,7 @@ from .options import (
 @click.option(
     "--trace-nats", is_flag=True, envvar="EDS_TRACE_NATS", help="Show NATS traffic."
 )
+@health_options
 @logging_options
 @click.pass_context
 def command(
@@ -72,6 +75,8 @@ def command(
     dry_run: bool,
     dump_dir: Path | None,
     trace_nats: bool,
+    health_host: str | None,
+    health_port: int | None,
     verbose: bool,
     silent: bool,
     timestamp: bool,
@@ -132,5 +137,6 @@ def command(
         dry_run=dry_run,
         dump_dir=dump_dir,
         trace=trace_nats,
+        health=health_of(health_host, health_port),
     )
     ctx.exit(serve(options, tuple(installed_plugins())))
