@@ -5,7 +5,7 @@ import json
 import logging
 import socket
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from threading import Event, Thread
 from urllib.parse import urlsplit
@@ -231,7 +231,8 @@ def test_closing_hangs_up_on_everybody(source):
         server.close()
 
         waiting.settimeout(20)
-        assert waiting.recv(10) == b""
+        with suppress(ConnectionResetError):  # what it sent may not have been read
+            assert waiting.recv(10) == b""
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((place.hostname, place.port))
 
