@@ -3,8 +3,10 @@
 import asyncio
 import json
 import re
+import socket
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -191,6 +193,26 @@ def test_the_pages_hold_no_password(tmp_path, own_postgres):
 
     assert password not in pages
     assert unquote(password) not in pages
+
+
+def test_slow_clients_hold_up_neither_the_stream_nor_its_end(tmp_path, sqlite_url):
+    """More than are let in, some that do not finish asking, some that do not read."""
+
+    async def scenario():
+        async with streaming(tmp_path, sqlite_url) as (sandbox, server):
+            place = urlsplit(await base_of(server))
+            with ExitStack() as opened:
+                for number in range(120):
+                    slow = socket.create_connection((place.hostname, place.port))
+                    opened.enter_context(slow)
+                    slow.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n")
+                    if number % 2:
+                        slow.sendall(b"\r\n")
+                await sandbox.run_shop(events=200)
+                await shop_is_at(sqlite_url, sandbox, server=server)
+                assert await server.stop() == 0
+
+    asyncio.run(scenario())
 
 
 def test_off_means_that_nobody_listens(tmp_path, sqlite_url):
