@@ -79,8 +79,8 @@ class Server:
         self._health = Health(options.health, list(zip(names, titles, strict=True)))
         plugins = tuple(plugins)
         self._destinations = [
-            Destination(driver, (*plugins, *observers))
-            for driver, observers in zip(drivers, self._health.observers, strict=True)
+            Destination(driver, (*plugins, meter))
+            for driver, meter in zip(drivers, self._health.meters, strict=True)
         ]
         self._pipelines: list[Pipeline] = []
         self._ready = 0

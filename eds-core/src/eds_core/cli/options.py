@@ -129,13 +129,22 @@ servers_option = click.option(
 )
 
 
-def set_up(ctx: click.Context, *, verbose: bool, silent: bool, timestamp: bool) -> None:
+def set_up(
+    ctx: click.Context,
+    *,
+    verbose: bool,
+    silent: bool,
+    timestamp: bool,
+    log_format: str = "text",
+) -> None:
     """Logging, and how errors are told at the end."""
+    as_json = log_format == "json"
     if verbose and silent:
         raise ConfigError("--verbose and --silent exclude each other")
     ctx.meta["eds.verbose"] = verbose
     ctx.meta["eds.silent"] = silent
-    set_up_logging(verbose=verbose, silent=silent, timestamp=timestamp)
+    ctx.meta["eds.json"] = as_json
+    set_up_logging(verbose=verbose, silent=silent, timestamp=timestamp, as_json=as_json)
 
 
 def tell_of_passwords(ctx: click.Context, urls: tuple[str, ...]) -> None:
@@ -160,6 +169,18 @@ def logging_options(function: F) -> F:
         )
         function = option(function)  # type: ignore[type-var]  # click's decorators take any callable
     return function
+
+
+def log_format_option(function: F) -> F:
+    """``--log-format``."""
+    option = click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        envvar="EDS_LOG_FORMAT",
+        help="json: an object per line, for collectors of logs.",
+    )
+    return option(function)  # type: ignore[type-var]  # click's decorators take any callable
 
 
 def health_options(function: F) -> F:

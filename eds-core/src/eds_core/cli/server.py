@@ -14,6 +14,7 @@ from .options import (
     Prefix,
     health_of,
     health_options,
+    log_format_option,
     logging_options,
     servers_option,
     set_up,
@@ -61,6 +62,7 @@ from .options import (
     "--trace-nats", is_flag=True, envvar="EDS_TRACE_NATS", help="Show NATS traffic."
 )
 @health_options
+@log_format_option
 @logging_options
 @click.pass_context
 def command(
@@ -80,6 +82,7 @@ def command(
     verbose: bool,
     silent: bool,
     timestamp: bool,
+    log_format: str,
 ) -> None:
     """Stream changes into each database URL until stopped.
 
@@ -95,7 +98,13 @@ def command(
     from eds_core.plugins import installed_plugins
     from eds_core.server import DEFAULT_SERVER, ServerOptions, serve
 
-    set_up(ctx, verbose=verbose, silent=silent, timestamp=timestamp)
+    set_up(
+        ctx,
+        verbose=verbose,
+        silent=silent,
+        timestamp=timestamp,
+        log_format=log_format,
+    )
     if creds is None:
         raise ConfigError(
             "no credentials: --creds is missing",

@@ -20,6 +20,7 @@ from .options import HealthOptions
 from .pages import Pages
 from .problems import Problems
 from .snapshot import Sample, Snapshot, View
+from .summary import Minutes
 
 log = logging.getLogger("eds.health")
 
@@ -41,13 +42,14 @@ class Health:
     ) -> None:
         """*destinations*: what each is called, without secrets, and its title.
 
-        Without *options* nobody can look, and nothing is done.
+        Without *options* nobody can look; a line each minute is logged all the same.
         """
         self._options = options
         self._destinations = destinations
-        self._meters = [Meter() for _ in destinations]
+        self.meters = [Meter() for _ in destinations]
         self._problems = Problems()
         self._samples: deque[Sample] = deque(maxlen=_SHOWN)
+        self._minutes = Minutes(time.time())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eds-health")
         self._http: HttpServer | None = None
         self._beat = self._last = time.monotonic()
@@ -62,11 +64,6 @@ class Health:
     def url(self) -> str:
         """Where it listens; empty when it does not."""
         return self._http.url if self._http else ""
-
-    @property
-    def observers(self) -> list[list[Meter]]:
-        """Those of each destination."""
-        return [[meter] if self._options else [] for meter in self._meters]
 
     def __enter__(self) -> Self:
         """Listen. An address that nobody asked for may be in use: the stream goes on.
@@ -97,7 +94,7 @@ class Health:
 
     async def watch(self, states: Callable[[], Sequence[State]]) -> None:
         """Look once a second, until cancelled."""
-        while self._http is not None:
+        while True:
             self._beat = time.monotonic()
             await self._look_aside(states())
             await asyncio.sleep(_EVERY)
@@ -113,9 +110,9 @@ class Health:
         """Do the sums, and put up a new snapshot."""
         now, seconds = time.time(), time.monotonic() - self._last
         self._last += seconds
-        read = [meter.read() for meter in self._meters]
+        read = [meter.read() for meter in self.meters]
         self._samples.append(_sample(now, seconds, [recent for _, recent in read]))
-        self.snapshot = Snapshot(
+        self.snapshot = found = Snapshot(
             now,
             self.snapshot.started,
             [
@@ -127,6 +124,7 @@ class Health:
             tuple(self._samples),
             self._problems.latest(),
         )
+        self._minutes.look(found.views, now)
 
 
 def _sample(now: float, seconds: float, recent: Sequence[Recent]) -> Sample:

@@ -33,6 +33,21 @@ class Histogram:
             pairs.append((bound, float(total)))
         return pairs
 
+    def within(self, share: float, before: Histogram) -> str:
+        """The bound that *share* of the values since *before* did not exceed.
+
+        Empty when there were none.
+        """
+        counts = [n - m for n, m in zip(self._counts, before._counts, strict=True)]
+        reached, wanted = 0, share * sum(counts)
+        if not wanted:
+            return ""
+        for bound, count in zip(self.bounds, counts, strict=False):
+            reached += count
+            if reached >= wanted:
+                return f"within {bound:g} s"
+        return f"more than {self.bounds[-1]:g} s"
+
     def copy(self) -> Histogram:
         other = Histogram(self.bounds)
         other.sum, other._counts = self.sum, [*self._counts]
