@@ -1,5 +1,6 @@
 """What the hooks note costs the stream one step; the sums are right."""
 
+import weakref
 from bisect import bisect_right
 
 import pytest
@@ -133,3 +134,14 @@ def test_names_from_outside_cannot_fill_the_memory():
 
     assert len(totals.tables) == len(totals.quarantined) == MOST_TABLES + 1
     assert totals.tables[OTHERS].rows == totals.quarantined[OTHERS] == MOST_TABLES
+
+
+def test_a_failure_is_not_kept_with_all_that_it_holds():
+    """An exception keeps its batch, by way of its traceback."""
+    meter, error = Meter(), TransientError("gone")
+    kept = weakref.ref(error)
+    meter.batch_failed(error)
+
+    del error
+
+    assert kept() is None

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from eds_core.errors import ConfigError, TransientError
+from eds_core.errors import ConfigError
 from eds_core.health import Health, HealthOptions
 from eds_core.health.http import HttpServer
 from eds_core.health.pages import Pages
 from eds_core.health.snapshot import Snapshot, View
-from eds_core.standing import State
+from eds_core.standing import Reason, State
 
 OLD_NAMES = {
     "eds_pending_events",
@@ -89,7 +89,7 @@ def test_there_is_nothing_else(server, path):
 def test_ready_says_in_words_why_not(server, source):
     assert ask(server, "/readyz")[1] == b"ready\n"
 
-    away = TransientError("no answer\nfrom db", advice="start it")
+    away = Reason("no answer\nfrom db", "start it")
     source.show(STREAMING, replace(STREAMING, trouble=away))
     answer, body = ask(server, "/readyz")
 
@@ -105,7 +105,7 @@ def test_ready_says_in_words_why_not(server, source):
     ("state", "words"),
     [
         (State(), "SQLite (db0) is not streaming"),
-        (State(trouble=TransientError("broke")), "SQLite (db0) has stopped: broke"),
+        (State(trouble=Reason("broke")), "SQLite (db0) has stopped: broke"),
         (replace(STREAMING, nats="eof"), "no connection to NATS: eof. EDS tries again"),
     ],
 )
@@ -250,9 +250,10 @@ def test_an_address_in_use_stops_only_who_asked_for_it(caplog):
     assert "--health-port" in told.value.advice
 
 
-def test_an_address_that_does_not_exist_is_told(source):
-    with pytest.raises(ConfigError, match=r"cannot listen on nowhere\.invalid port 0"):
-        HttpServer(Pages(source, local=True), "nowhere.invalid", 0)
+@pytest.mark.parametrize("host", ["nowhere.invalid", "x" * 80, "a..b"])
+def test_an_address_that_does_not_exist_is_told(source, host):
+    with pytest.raises(ConfigError, match=f"cannot listen on {host} port 0"):
+        HttpServer(Pages(source, local=True), host, 0)
 
 
 def test_a_table_called_as_a_script_is_only_text(source):

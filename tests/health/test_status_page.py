@@ -12,7 +12,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from eds_core.errors import TransientError
 from eds_core.health.http import HttpServer
 from eds_core.health.meter import Meter
 from eds_core.health.pages import Pages
@@ -20,7 +19,7 @@ from eds_core.health.problems import Problem
 from eds_core.health.snapshot import Sample, Snapshot, View
 from eds_core.ledger import Parked, TableStatus
 from eds_core.plugins import BatchReport
-from eds_core.standing import State
+from eds_core.standing import Reason, State
 
 VARIABLE = "EDS_TEST_CHROMIUM"
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -150,7 +149,7 @@ def test_it_says_that_all_is_well(page):
 def test_it_follows_what_happens(page, source):
     shows(page, "✓ Up to date")
 
-    away = TransientError("no answer from db.example", advice="start the database")
+    away = Reason("no answer from db.example", "start the database")
     since = int((time.time() - 90) * 1e9)
     source.snapshot = snapshot(
         replace(STREAMING, trouble=away, fetched=2000, pending=5000, oldest=since)
@@ -222,7 +221,7 @@ def test_everybody_can_read_it(page, source, scheme, width):
     """The rules of WCAG 2.2 AA that a program can check: contrast, names, roles."""
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 844})
-    away = TransientError("no answer", advice="start the database")
+    away = Reason("no answer", "start the database")
     problems = tuple(
         Problem(f"trouble {level}", level, time.time())
         for level in ("warning", "error")

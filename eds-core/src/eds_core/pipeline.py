@@ -121,7 +121,7 @@ class Pipeline:
         except _StoppedError:
             log.warning("stopped while waiting; nothing is lost, the position stays")
         except EdsError as error:
-            self._standing.trouble = error
+            self._standing.ended(error)
             raise
         finally:
             self._standing.streaming = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .errors import EdsError
 from .intake import Intake
 from .ledger import Parked
 from .positions import Positions
@@ -14,11 +15,22 @@ from .work import Work
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something does not go on, and what to do about it.
+
+    Not the exception itself: that would keep its batch in memory.
+    """
+
+    text: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """One look at a pipeline."""
 
     streaming: bool = False  # from ready to stopped
-    trouble: Exception | None = None  # why nothing can be written, or why it ended
+    trouble: Reason | None = None  # why nothing can be written, or why it ended
     nats: str = ""  # why there is no connection to NATS; empty while there is one
     companies: int = 0  # that are ours
     fetched: int = 0  # events that are here and not yet committed
@@ -45,7 +57,7 @@ class Standing:
         self._repeats = repeats
         self._positions = positions
         self.streaming = False
-        self.trouble: Exception | None = None
+        self.trouble: Reason | None = None
         self.writing: Work | None = None
         self.reconnects = 0
         self.attempts = 0
@@ -53,7 +65,12 @@ class Standing:
     def failed(self, error: Exception) -> None:
         """The destination cannot be written to, or not reached again."""
         self.attempts += self.trouble is not None
-        self.trouble = error
+        self.ended(error)
+
+    def ended(self, error: Exception) -> None:
+        """It was *error* that ended the stream."""
+        advice = error.advice if isinstance(error, EdsError) else ""
+        self.trouble = Reason(str(error), advice)
 
     def recovered(self) -> None:
         self.trouble = None

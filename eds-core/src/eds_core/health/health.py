@@ -52,6 +52,7 @@ class Health:
         self._minutes = Minutes(time.time())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eds-health")
         self._http: HttpServer | None = None
+        self._failed = False  # and it was said
         self._beat = self._last = time.monotonic()
         self.snapshot = Snapshot(time.time(), time.time())
 
@@ -75,7 +76,6 @@ class Health:
         return self
 
     def _listen(self, options: HealthOptions) -> None:
-        logging.getLogger("eds").addHandler(self._problems)
         pages = Pages(self, local=is_loopback(options.host))
         try:
             self._http = HttpServer(pages, options.host, options.port)
@@ -84,6 +84,7 @@ class Health:
                 raise
             log.warning("no status page: %s", told(error))
         else:
+            logging.getLogger("eds").addHandler(self._problems)
             log.info("health, metrics and a status page: %s", self.url)
 
     def __exit__(self, *_: object) -> None:
@@ -96,15 +97,17 @@ class Health:
         """Look once a second, until cancelled."""
         while True:
             self._beat = time.monotonic()
-            await self._look_aside(states())
+            await self._look_aside(states)
             await asyncio.sleep(_EVERY)
 
-    async def _look_aside(self, states: Sequence[State]) -> None:
+    async def _look_aside(self, states: Callable[[], Sequence[State]]) -> None:
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._thread, self._look, states)
+            await loop.run_in_executor(self._thread, self._look, states())
         except Exception:  # the stream goes on without a view of it
-            log.exception("the status page cannot be brought up to date")
+            if not self._failed:
+                log.exception("the status page cannot be brought up to date")
+            self._failed = True
 
     def _look(self, states: Sequence[State]) -> None:
         """Do the sums, and put up a new snapshot."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Mapping
 from threading import Thread
@@ -43,6 +44,8 @@ class HttpServer:
 
         Raises ConfigError when it cannot listen there.
         """
+        # Whoever asks too much must not fill the log, too.
+        logging.getLogger("waitress").setLevel(logging.ERROR)
         self._socket = _listen(host, port)
         self._sockets: dict[int, Any] = {}
         self._server = _Server(
@@ -94,9 +97,9 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server(
             address[:2], family=family, dualstack_ipv6=host == "::"
         )
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name may be none at all
+        reason = getattr(error, "strerror", None) or error
         raise ConfigError(
-            f"cannot listen on {host} port {port} for health and metrics: "
-            f"{error.strerror or error}",
+            f"cannot listen on {host} port {port} for health and metrics: {reason}",
             advice="name another port with --health-port, or `--health-port off`",
         ) from error

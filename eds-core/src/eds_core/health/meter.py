@@ -74,7 +74,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._totals = Totals()
-        self._noted: deque[BatchReport | Exception | Sequence[Quarantined]] = deque()
+        self._noted: deque[BatchReport | str | Sequence[Quarantined]] = deque()
 
     @hookimpl
     def batch_written(self, report: BatchReport) -> None:
@@ -82,7 +82,7 @@ class Meter:
 
     @hookimpl
     def batch_failed(self, error: Exception) -> None:
-        self._noted.append(error)
+        self._noted.append(_kind(error))  # it would keep its batch in memory
 
     @hookimpl
     def quarantined(self, entries: Sequence[Quarantined]) -> None:
@@ -95,8 +95,8 @@ class Meter:
             match self._noted.popleft():
                 case BatchReport() as report:
                     self._add(report, recent)
-                case Exception() as error:
-                    self._totals.retries[_kind(error)] += 1
+                case str() as kind:
+                    self._totals.retries[kind] += 1
                 case entries:
                     self._totals.quarantined.update(self._known(e) for e in entries)
         recent.latencies.sort()
@@ -107,8 +107,9 @@ class Meter:
         totals.events += report.events
         totals.flush_seconds.add((report.seconds,))
         totals.flush_count.add((report.events,))
-        # A clock behind NATS's makes events come from the future.
-        latencies = sorted(max(0.0, seconds) for seconds in report.latencies)
+        latencies = sorted(report.latencies)
+        if latencies and latencies[0] < 0:  # a clock behind NATS's: from the future
+            latencies = [max(0.0, seconds) for seconds in latencies]
         totals.latency.add(latencies)
         totals.processing.add(latencies)
         self._add_rows(report.rows)

@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from eds_core.errors import EdsError
-from eds_core.standing import State
+from eds_core.standing import Reason, State
 
 from .meter import Totals
 from .problems import Problem
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why EDS is not ready."""
-
-    text: str
-    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +36,7 @@ class View:
         found, state, who = [], self.state, f"{self.title} ({self.name})"
         if (trouble := state.trouble) is not None:
             what = "cannot be written to" if state.streaming else "has stopped"
-            advice = trouble.advice if isinstance(trouble, EdsError) else ""
-            found.append(Reason(f"{who} {what}: {trouble}", advice))
+            found.append(Reason(f"{who} {what}: {trouble.text}", trouble.advice))
         elif not state.streaming:
             found.append(Reason(f"{who} is not streaming"))
         if state.streaming and state.nats:

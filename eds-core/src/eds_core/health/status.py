@@ -5,9 +5,10 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from eds_core.ledger import Parked
+from eds_core.standing import Reason
 
 from .meter import Table
-from .snapshot import Reason, Sample, Snapshot, View
+from .snapshot import Sample, Snapshot, View
 
 _PARKED_SHOWN = 200
 
