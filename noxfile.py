@@ -171,13 +171,13 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session
 def lowest(session: nox.Session) -> None:
-    """Run the core's and the drivers' tests on the oldest versions allowed."""
+    """Run the tests of core, drivers and health on the oldest versions allowed."""
     paths = [f"./{name}" for name in DISTRIBUTIONS]
     paths[0] += "[demo]"
     editable = [part for path in paths for part in ("-e", path)]
     oldest = ["--resolution", "lowest-direct", "--group", "tests"]
     session.install(*oldest, *editable)
-    chosen = session.posargs or ["tests/core", "tests/drivers"]
+    chosen = session.posargs or ["tests/core", "tests/drivers", "tests/health"]
     session.run("pytest", *chosen, env=emulators(session))
 
 

@@ -1,6 +1,6 @@
 """With EDS_TEST_REQUIRE=postgres,nats a skip for want of these is a failure.
 
-A test that needs a server skips with a reason that names the server's variable,
+A test that needs a server or a program skips with a reason that names its variable,
 such as EDS_TEST_POSTGRES_URL. That name is what is looked for here.
 """
 
@@ -22,7 +22,9 @@ def required() -> frozenset[str]:
 
 def wanting(reason: str) -> set[str]:
     """Name the servers for want of which a test was skipped."""
-    return {name.lower() for name in re.findall(r"\bEDS_TEST_([A-Z]+)_URL\b", reason)}
+    return {
+        name.lower() for name in re.findall(r"\bEDS_TEST_([A-Z]+)(?:_URL)?\b", reason)
+    }
 
 
 def insist(report: pytest.TestReport | pytest.CollectReport) -> None:

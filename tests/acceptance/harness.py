@@ -91,13 +91,14 @@ class Process:
 
 
 def environment(home):
-    """No EDS_ variable and no proxy of ours reaches the process."""
+    """None of our own EDS_ variables and no proxy reaches the process."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": "200",
+        "EDS_HEALTH_PORT": "0",  # many run side by side
     }
 
 

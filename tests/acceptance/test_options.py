@@ -1,14 +1,17 @@
 """Every flag of the guide does what the guide says."""
 
 import asyncio
+import json
 import re
 import signal
 import time
+from datetime import datetime
 
 import pytest
 
 from acceptance.harness import (
     SCRIPTS,
+    SERVER,
     eds,
     process,
     run,
@@ -79,6 +82,33 @@ def test_timestamps_stand_in_front_of_each_line(tmp_path, sqlite_url):
 
     assert lines
     assert all(re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", line) for line in lines)
+
+
+def test_each_line_can_be_an_object(tmp_path, sqlite_url):
+    args = ("--log-format", "json")
+
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            with starting(sandbox, sqlite_url, args=args) as server:
+                await server.says('"ready"')
+                bad = f"dbchange.brand.INSERT.{COMPANY}.NONE.PUBLIC.1"
+                await sandbox.publish_raw(bad, b"no JSON")
+                await server.says("quarantined 1 (brand)")
+                await server.stop()
+            command = (*SERVER, "--creds", "no\nwhere", *args, "--verbose", sqlite_url)
+            return server.err, await run(tmp_path, *command)
+
+    said, failed = asyncio.run(scenario())
+
+    lines = [json.loads(line) for line in (said + failed.err).splitlines()]
+    fields = {"timestamp", "severity", "component", "message"}
+    assert {"ready", "SIGTERM: finishing the batch"} <= {x["message"] for x in lines}
+    assert all(line.keys() - {"traceback"} == fields for line in lines)
+    assert all(datetime.fromisoformat(line["timestamp"]).tzinfo for line in lines)
+    assert {line["severity"] for line in lines} >= {"INFO", "WARNING", "ERROR"}
+    assert failed.code == 2
+    assert "no\nwhere" in lines[-1]["message"]
+    assert "ConfigError" in lines[-1]["traceback"]
 
 
 def test_verbose_tells_of_batches(tmp_path, sqlite_url):

@@ -97,6 +97,8 @@ def test_drivers_lists_scheme_title_and_example():
         (["server", "--consumer-start-time", "soon", "x"], "not a duration"),
         (["server", "--consumer-start-time", "200h", "x"], "between 0 and 168h"),
         (["server", "--consumer-prefix", "a.b", "x"], "letters, digits"),
+        (["server", "--health-port", "70000", "x"], "neither a port such as 8080 nor"),
+        (["server", "--health-port", "on", "x"], "neither a port such as 8080 nor off"),
         (["resume", "order", "nothing://x"], "no driver for nothing://"),
         (["quarantine", "list", "postgres"], "a destination is a URL"),
     ],

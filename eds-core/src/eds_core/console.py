@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
 import traceback
 import unicodedata
+from datetime import UTC, datetime
 
 import click
 
@@ -33,6 +35,32 @@ class _Foreign(_Lines):
         return _QUERY.sub(r"\1?***", super().format(record))
 
 
+class _Json(logging.Formatter):
+    """One JSON object per line, for collectors of logs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC)
+        fields = {
+            "timestamp": at.isoformat(timespec="milliseconds"),
+            "severity": record.levelname,
+            "component": record.name,
+            "message": self.text(record),
+        }
+        if record.exc_info:
+            fields["traceback"] = printable_traceback(record.exc_info[1])
+        return json.dumps(fields)
+
+    def text(self, record: logging.LogRecord) -> str:
+        return record.getMessage()
+
+
+class _ForeignJson(_Json):
+    """See ``_Foreign``."""
+
+    def text(self, record: logging.LogRecord) -> str:
+        return _QUERY.sub(r"\1?***", super().text(record))
+
+
 def printable(text: str) -> str:
     """*text* with control characters (newlines, terminal escapes) made visible."""
     if text.isprintable():
@@ -52,16 +80,23 @@ def printable_traceback(error: BaseException | None) -> str:
     return "\n".join(f"  {printable(line)}" for line in lines)
 
 
-def set_up_logging(*, verbose: bool, silent: bool, timestamp: bool) -> None:
+def set_up_logging(
+    *, verbose: bool, silent: bool, timestamp: bool, as_json: bool = False
+) -> None:
     """Send log records to stderr as the user wants them: ours, and libraries' warnings.
 
     A library's record that nobody handles would be written as it is.
     """
+    when = "%(asctime)s " if timestamp else ""
+    line = f"{when}%(levelname)-7s %(message)s"
+    own, theirs = (
+        (_Json(), _ForeignJson()) if as_json else (_Lines(line), _Foreign(line))
+    )
     logger, others = logging.getLogger("eds"), logging.getLogger()
     logger.handlers.clear()
     logger.propagate = False
     others.handlers = [h for h in others.handlers if h.name != _FOREIGN]
-    handler, foreign = _handler(_Lines, timestamp), _handler(_Foreign, timestamp)
+    handler, foreign = _handler(own), _handler(theirs)
     if silent:
         handler = foreign = logging.NullHandler()
     foreign.name = _FOREIGN
@@ -71,10 +106,9 @@ def set_up_logging(*, verbose: bool, silent: bool, timestamp: bool) -> None:
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
-def _handler(lines: type[_Lines], timestamp: bool) -> logging.Handler:
-    when = "%(asctime)s " if timestamp else ""
+def _handler(formatter: logging.Formatter) -> logging.Handler:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(lines(f"{when}%(levelname)-7s %(message)s"))
+    handler.setFormatter(formatter)
     return handler
 
 

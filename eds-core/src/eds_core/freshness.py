@@ -11,6 +11,7 @@ from .ledger import TableStatus
 from .work import Work
 
 Name = tuple[str, str]  # table, company
+Statuses = Mapping[Name, TableStatus]
 _EVERY = 1.0  # seconds
 
 
@@ -18,19 +19,21 @@ class Freshness:
     """Statuses that wait to be written, and those written but not yet committed."""
 
     def __init__(self) -> None:
+        self.batch: Statuses = {}  # those of the last transaction alone
         self._waiting: dict[Name, TableStatus] = {}
         self._merged: dict[Name, TableStatus] = {}
         self._written = False
         self._last = 0.0
 
-    def due(self, work: Work) -> Mapping[Name, TableStatus]:
+    def due(self, work: Work) -> Statuses:
         """What the transaction of *work* should write; mostly nothing."""
-        self._merged = _merge(self._waiting, _statuses(work))
+        self.batch = _statuses(work)
+        self._merged = _merge(self._waiting, self.batch)
         changed_state = bool(work.parked or work.unparked)
         self._written = changed_state or time.monotonic() - self._last >= _EVERY
         return self._merged if self._written else {}
 
-    def left(self) -> Mapping[Name, TableStatus]:
+    def left(self) -> Statuses:
         """What has waited since the last transaction."""
         self._merged, self._written = self._waiting, True
         return self._merged
@@ -71,9 +74,7 @@ def _times(work: Work) -> dict[Name, list[int]]:
     return times
 
 
-def _merge(
-    old: Mapping[Name, TableStatus], new: Mapping[Name, TableStatus]
-) -> dict[Name, TableStatus]:
+def _merge(old: Statuses, new: Statuses) -> dict[Name, TableStatus]:
     merged = dict(old)
     for name, status in new.items():
         if (before := old.get(name)) is not None:

@@ -24,6 +24,7 @@ from .companies import Companies
 from .destination import Destination
 from .errors import (
     ConfigError,
+    EdsError,
     FatalError,
     PositionMoved,
     TableError,
@@ -37,12 +38,14 @@ from .ledger import Move, Quarantined
 from .plugins import BatchReport
 from .registry import NatsSchemas, Registry
 from .repeats import Repeats
+from .standing import Standing, State
 from .stream import Feed
 from .waiting import Backoff
 from .work import Work, make_work
 from .writer import Writer, Written
 
 log = logging.getLogger("eds.pipeline")
+_quarantine_log = logging.getLogger("eds.quarantine")  # these lines quote rows
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -85,6 +88,7 @@ class Pipeline:
         claims = Claims(feed, destination, options.identity, self._call)
         self._companies = Companies(feed, self._intake, claims, self._repeats)
         self._positions = claims.positions
+        self._standing = Standing(feed, self._intake, self._repeats, self._positions)
         self._stop = asyncio.Event()
         self._gathering = Gathering(destination.freshness)
         self._chores_every = max(_CHORES_EVERY, destination.freshness)
@@ -99,6 +103,10 @@ class Pipeline:
         self._stop.set()
         self._intake.arrived.set()
 
+    def state(self) -> State:
+        """How it stands; to be asked for in the stream's own thread."""
+        return self._standing.now(self._writer.conflicts)
+
     async def run(self, ready: Callable[[], None]) -> None:
         """Stream until stopped; call *ready* once everything is in place.
 
@@ -107,11 +115,16 @@ class Pipeline:
         """
         try:
             await self._start()
+            self._standing.streaming = True
             ready()
             await self._stream()
         except _StoppedError:
             log.warning("stopped while waiting; nothing is lost, the position stays")
+        except EdsError as error:
+            self._standing.ended(error)
+            raise
         finally:
+            self._standing.streaming = False
             await self._close()
 
     async def _start(self) -> None:
@@ -184,11 +197,13 @@ class Pipeline:
 
     async def _commit(self, work: Work, size: int) -> None:
         """Write *work*, however long it takes, and free its *size* bytes."""
+        self._standing.writing = work
         try:
             written = await self._write(work)
             if written is not None:
                 self._committed(written, size)
         finally:
+            self._standing.writing = None
             self._feed.pool.release(size)
 
     async def _write(self, work: Work) -> Written | None:
@@ -212,6 +227,7 @@ class Pipeline:
 
     async def _recover(self, work: Work, error: Exception, backoff: Backoff) -> Work:
         """Wait, connect and claim again; return what is still to be written."""
+        self._standing.failed(error)
         self._destination.batch_failed(error)
         log.warning("%s: %s (trying again)", self._destination.title, error)
         while True:
@@ -221,8 +237,10 @@ class Pipeline:
                 work = await self._companies.reclaim_all(work)
                 await self._reload()
             except (*_OUTAGES, ConfigError) as again:
+                self._standing.failed(again)
                 log.warning("%s: %s (trying again)", self._destination.title, again)
             else:
+                self._standing.recovered()
                 return work
 
     def _reopen(self) -> None:
@@ -251,7 +269,8 @@ class Pipeline:
         for name in work.unparked:
             self._repeats.finish(name)
         for entry in work.quarantine.values():
-            log.warning("quarantined %s (%s): %s", entry.id, entry.table, entry.reason)
+            told = entry.id, entry.table, entry.reason
+            _quarantine_log.warning("quarantined %s (%s): %s", *told)
         if work.quarantine:
             self._destination.quarantined([*work.quarantine.values()])
         self._report(written, size)
@@ -270,6 +289,7 @@ class Pipeline:
                 bytes=size,
                 seconds=written.seconds,
                 rows=written.rows,
+                tables=written.tables,
                 quarantined=len(work.quarantine),
                 latencies=() if work.replayed else latencies,
                 pending=self._feed.pending,

@@ -11,7 +11,7 @@ from threading import Thread
 
 from .driver import hookspec
 from .errors import ConfigError
-from .ledger import Quarantined
+from .ledger import Quarantined, TableStatus
 
 log = logging.getLogger("eds.plugins")
 
@@ -30,6 +30,8 @@ class BatchReport:
     #: Seconds from publishing to commit, one per event. Empty for replays.
     latencies: tuple[float, ...] = field(default=(), repr=False)
     pending: int = 0  # messages the stream still holds for us
+    #: By table and company: its newest event, how late that was, how many there were.
+    tables: Mapping[tuple[str, str], TableStatus] = field(default_factory=dict)
 
 
 class Observer:

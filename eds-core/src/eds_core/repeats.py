@@ -48,6 +48,11 @@ class Repeats:
         self._resumes: dict[Name, _Resume] = {}
 
     @property
+    def parked(self) -> tuple[Parked, ...]:
+        """All that are parked, also those on their way back."""
+        return tuple(self._parked.values())
+
+    @property
     def skipped(self) -> set[Name]:
         """Tables whose live events are passed over for now."""
         return self._parked.keys() - self._resumes.keys()

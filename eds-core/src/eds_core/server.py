@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,9 +20,11 @@ from .driver import Driver
 from .dryrun import DryRun
 from .dump import Dump
 from .errors import ConfigError, EdsError, TakenOver
+from .health import Health, HealthOptions
 from .pipeline import Options, Pipeline
+from .standing import State
 from .stream import Feed, Settings
-from .urls import redact
+from .urls import place_of, redact
 
 log = logging.getLogger("eds")
 
@@ -51,6 +54,7 @@ class ServerOptions:
     dry_run: bool = False
     dump_dir: Path | None = None
     trace: bool = False
+    health: HealthOptions | None = None
 
 
 class Server:
@@ -69,9 +73,14 @@ class Server:
         self._on_ready = on_ready
         self._credentials = read_credentials(options.credentials)
         self._watch = Dump(options.dump_dir) if options.dump_dir else None
+        drivers = [self._driver(url) for url in options.urls]
+        names = _distinct(place_of(url) for url in options.urls)
+        titles = [driver.title for driver in drivers]
+        self._health = Health(options.health, list(zip(names, titles, strict=True)))
         plugins = tuple(plugins)
         self._destinations = [
-            Destination(self._driver(url), plugins) for url in options.urls
+            Destination(driver, (*plugins, meter))
+            for driver, meter in zip(drivers, self._health.meters, strict=True)
         ]
         self._pipelines: list[Pipeline] = []
         self._ready = 0
@@ -92,12 +101,20 @@ class Server:
             self._pipelines.append(Pipeline(destination, feed, options))
         if self._signals:
             self._on_signals()
-        looking = asyncio.create_task(self._look_at_credentials())
         runs = zip(self._options.urls, self._pipelines, strict=True)
-        try:
-            return max(await asyncio.gather(*(self._run(*run) for run in runs)))
-        finally:
-            looking.cancel()
+        with self._health:
+            besides = [
+                asyncio.create_task(self._look_at_credentials()),
+                asyncio.create_task(self._health.watch(self._states)),
+            ]
+            try:
+                return max(await asyncio.gather(*(self._run(*run) for run in runs)))
+            finally:
+                for task in besides:
+                    task.cancel()
+
+    def _states(self) -> list[State]:
+        return [pipeline.state() for pipeline in self._pipelines]
 
     async def _run(self, url: str, pipeline: Pipeline) -> Exit:
         try:
@@ -169,6 +186,16 @@ class Server:
             look_back=self._options.look_back,
             watch=self._watch if first else None,
         )
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """Number those that are equal, for two URLs may differ in what is not shown."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
 
 
 def _warn_of(credentials: Credentials) -> None:

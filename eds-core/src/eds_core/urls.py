@@ -27,6 +27,12 @@ def redact(url: str) -> str:
     return _without_secret_parameters(shown)
 
 
+def place_of(url: str) -> str:
+    """Where *url* leads: without user, password and parameters, as it may be shown."""
+    scheme, separator, rest = redact(url).partition("://")
+    return f"{scheme}{separator}{rest.partition('?')[0].rpartition('@')[2]}"
+
+
 def _without_password(rest: str) -> str:
     """Mask what lies between the first colon and the last @, or the end.
 

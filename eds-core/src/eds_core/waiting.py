@@ -32,10 +32,16 @@ class Backoff:
         await asyncio.sleep(self.step())
 
 
-def again(work: Callable[[], R], after: type[Exception], times: int = 8) -> R:
+def again(
+    work: Callable[[], R],
+    after: type[Exception],
+    times: int = 8,
+    tell: Callable[[], None] = lambda: None,
+) -> R:
     """Do *work* until it does not raise *after*; at last let that through.
 
-    Waits more than a second in all, in the thread of the caller.
+    Waits more than a second in all, in the thread of the caller. *tell* is called
+    before each new try.
     """
     backoff = Backoff(first=0.01, most=1)
     for _ in range(times - 1):
@@ -43,4 +49,5 @@ def again(work: Callable[[], R], after: type[Exception], times: int = 8) -> R:
             return work()
         except after:
             time.sleep(backoff.step())
+            tell()
     return work()

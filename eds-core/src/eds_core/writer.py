@@ -24,7 +24,7 @@ from .errors import (
 )
 from .event import Row, VersionedKey, shown
 from .failpoints import reached
-from .freshness import Freshness
+from .freshness import Freshness, Statuses
 from .isolation import ALIKE, Isolation
 from .repair import repair
 from .schema import TableSchema
@@ -45,6 +45,7 @@ class Written:
     work: Work  # as it was written, narrowed
     seconds: float = 0.0
     rows: dict[str, int] = field(default_factory=dict)  # changed, by table
+    tables: Statuses = field(default_factory=dict)  # how fresh they are now
 
 
 class _TableFailedError(Exception):
@@ -71,6 +72,7 @@ class Writer:
 
     def __init__(self, destination: Destination) -> None:
         self.freshness = Freshness()
+        self.conflicts = 0  # transactions that were done again at once
         self._destination = destination
         # By table: the models that fit it. Several, as events of two come mixed
         # while the shop's service is being brought up to date.
@@ -94,7 +96,7 @@ class Writer:
             try:
                 self._prepare(batch)
                 commit = partial(self._commit, work, batch, careful)
-                return again(commit, after=ConflictError)
+                return again(commit, after=ConflictError, tell=self._conflict)
             except _BadEventsError as bad:
                 work = work.without_events(bad.events)
             except _TableFailedError as failed:
@@ -106,6 +108,9 @@ class Writer:
                     looked_at.add(failed.table)
                     self._prepared.pop(failed.table, None)
                     self._destination.ledger.create()
+
+    def _conflict(self) -> None:
+        self.conflicts += 1
 
     def _park(self, work: Work, failed: _TableFailedError) -> Work:
         told = "table %s is parked, the others go on: %s. To mend it: %s"
@@ -157,6 +162,7 @@ class Writer:
         self.freshness.committed()
         for name in batch.runs.keys() - careful:
             self._alike.pop(name, None)
+        written.tables = self.freshness.batch
         written.seconds = time.perf_counter() - started
         return written
 

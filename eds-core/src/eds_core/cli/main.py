@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,8 +13,10 @@ from importlib.metadata import EntryPoint, entry_points, version
 import click
 
 from eds_core.console import printable_traceback, show_error
-from eds_core.errors import ConfigError, EdsError
+from eds_core.errors import ConfigError, EdsError, told
 from eds_core.urls import redact
+
+log = logging.getLogger("eds")
 
 _COMMANDS = {
     "server": "eds_core.cli.server",
@@ -116,6 +119,9 @@ class _Broken(click.Command):
 
 def _tell(ctx: click.Context, error: EdsError) -> None:
     """The message last, where it is seen; before it the traceback, if asked for."""
+    if ctx.meta.get("eds.json"):
+        log.error("%s", told(error), exc_info=bool(ctx.meta.get("eds.verbose")))
+        return
     if ctx.meta.get("eds.verbose"):
         click.echo(printable_traceback(sys.exception()), err=True)
     if not ctx.meta.get("eds.silent"):
@@ -153,7 +159,10 @@ _TAKE_A_VALUE = {
     "--consumer-prefix",
     "--consumer-start-time",
     "--dump-dir",
+    "--health-host",
+    "--health-port",
     "--importer",
+    "--log-format",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
@@ -16,9 +16,14 @@ from eds_core.durations import parse_duration
 from eds_core.errors import ConfigError
 from eds_core.urls import redact
 
+if TYPE_CHECKING:
+    from eds_core.health import HealthOptions
+
 log = logging.getLogger("eds")
 
 F = TypeVar("F")
+
+OFF = -1  # no port
 
 _PREFIX = re.compile(r"[A-Za-z0-9_-]{0,64}")
 
@@ -57,6 +62,22 @@ class Prefix(click.ParamType[str]):
         if not _PREFIX.fullmatch(value):
             self.fail(f"{value!r}: up to 64 letters, digits, - and _", param, ctx)
         return str(value)
+
+
+class Port(click.ParamType[int]):
+    """A TCP port, or ``off``, which is -1."""
+
+    name = "port"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        if value in ("off", OFF):
+            return OFF
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and int(text) < 1 << 16):
+            self.fail(f"{value!r} is neither a port such as 8080 nor off", param, ctx)
+        return int(text)
 
 
 class Bytes(click.ParamType[int]):
@@ -108,13 +129,22 @@ servers_option = click.option(
 )
 
 
-def set_up(ctx: click.Context, *, verbose: bool, silent: bool, timestamp: bool) -> None:
+def set_up(
+    ctx: click.Context,
+    *,
+    verbose: bool,
+    silent: bool,
+    timestamp: bool,
+    log_format: str = "text",
+) -> None:
     """Logging, and how errors are told at the end."""
+    as_json = log_format == "json"
     if verbose and silent:
         raise ConfigError("--verbose and --silent exclude each other")
     ctx.meta["eds.verbose"] = verbose
     ctx.meta["eds.silent"] = silent
-    set_up_logging(verbose=verbose, silent=silent, timestamp=timestamp)
+    ctx.meta["eds.json"] = as_json
+    set_up_logging(verbose=verbose, silent=silent, timestamp=timestamp, as_json=as_json)
 
 
 def tell_of_passwords(ctx: click.Context, urls: tuple[str, ...]) -> None:
@@ -139,6 +169,49 @@ def logging_options(function: F) -> F:
         )
         function = option(function)  # type: ignore[type-var]  # click's decorators take any callable
     return function
+
+
+def log_format_option(function: F) -> F:
+    """``--log-format``."""
+    option = click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        envvar="EDS_LOG_FORMAT",
+        help="json: an object per line, for collectors of logs.",
+    )
+    return option(function)  # type: ignore[type-var]  # click's decorators take any callable
+
+
+def health_options(function: F) -> F:
+    """``--health-port`` and ``--health-host``; ``health_of`` puts them together."""
+    port = click.option(
+        "--health-port",
+        type=Port(),
+        envvar="EDS_HEALTH_PORT",
+        metavar="PORT",
+        help="Health, metrics and a status page are here; 0: any free port; off: not.",
+    )
+    host = click.option(
+        "--health-host",
+        envvar="EDS_HEALTH_HOST",
+        metavar="ADDRESS",
+        help="Let others than this machine look, e.g. 0.0.0.0; they are not asked who.",
+    )
+    return port(host(function))  # type: ignore[type-var]  # click's decorators take any callable
+
+
+def health_of(host: str | None, port: int | None) -> HealthOptions | None:
+    """What was asked for; nothing asked for is a page for this machine alone."""
+    from eds_core.health.options import LOOPBACK, PORT, HealthOptions
+
+    if port == OFF:
+        return None
+    return HealthOptions(
+        host=host or LOOPBACK,
+        port=PORT if port is None else port,
+        asked=not (host is None and port is None),
+    )
 
 
 def start_time_option(function: F) -> F:

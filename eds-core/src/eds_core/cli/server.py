@@ -12,6 +12,9 @@ from eds_core.errors import ConfigError
 from .imports import run_imports
 from .options import (
     Prefix,
+    health_of,
+    health_options,
+    log_format_option,
     logging_options,
     servers_option,
     set_up,
@@ -58,6 +61,8 @@ from .options import (
 @click.option(
     "--trace-nats", is_flag=True, envvar="EDS_TRACE_NATS", help="Show NATS traffic."
 )
+@health_options
+@log_format_option
 @logging_options
 @click.pass_context
 def command(
@@ -72,9 +77,12 @@ def command(
     dry_run: bool,
     dump_dir: Path | None,
     trace_nats: bool,
+    health_host: str | None,
+    health_port: int | None,
     verbose: bool,
     silent: bool,
     timestamp: bool,
+    log_format: str,
 ) -> None:
     """Stream changes into each database URL until stopped.
 
@@ -90,7 +98,13 @@ def command(
     from eds_core.plugins import installed_plugins
     from eds_core.server import DEFAULT_SERVER, ServerOptions, serve
 
-    set_up(ctx, verbose=verbose, silent=silent, timestamp=timestamp)
+    set_up(
+        ctx,
+        verbose=verbose,
+        silent=silent,
+        timestamp=timestamp,
+        log_format=log_format,
+    )
     if creds is None:
         raise ConfigError(
             "no credentials: --creds is missing",
@@ -132,5 +146,6 @@ def command(
         dry_run=dry_run,
         dump_dir=dump_dir,
         trace=trace_nats,
+        health=health_of(health_host, health_port),
     )
     ctx.exit(serve(options, tuple(installed_plugins())))

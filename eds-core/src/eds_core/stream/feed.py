@@ -129,6 +129,13 @@ class Feed:
         return self.connection
 
     @property
+    def outage(self) -> str:
+        """Why there is no connection; empty while there is one."""
+        if self._connected.is_set():
+            return ""
+        return self.connection.reason if self._keeper else "not yet connected"
+
+    @property
     def pending(self) -> int:
         """Messages that the stream still holds for us, as far as is known."""
         return sum(f.consumer.pending for f in self._followers.values() if f.consumer)
