@@ -12,6 +12,7 @@ from typing import Any, ClassVar, assert_type
 from eds_core import (
     BatchReport,
     Capabilities,
+    ChangeEvent,
     ColumnType,
     ConfigError,
     Driver,
@@ -26,6 +27,7 @@ from eds_core import (
     Value,
     Version,
     VersionedKey,
+    event_json,
     hookimpl,
 )
 from eds_core.append import AppendDriver, Change
@@ -67,6 +69,7 @@ class PlainDriver(Driver):
         for row in rows:
             assert_type(row.key, Key)
             assert_type(row.version, Version)
+            assert_type(row.event, ChangeEvent | None)
             value: Value = row.get("id", table.types["id"])
             if value is None:
                 raise RejectedError("no id", signature="no id")
@@ -75,6 +78,8 @@ class PlainDriver(Driver):
     @hookimpl
     def delete(self, table: TableSchema, keys: Sequence[VersionedKey]) -> int:
         assert_type(table.key, tuple[str, ...])
+        events = [each.event for each in keys if each.event is not None]
+        assert_type([event_json(event) for event in events], list[bytes])
         return len({each.key for each in keys})
 
     @hookimpl
