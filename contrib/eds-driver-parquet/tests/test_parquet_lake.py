@@ -230,6 +230,11 @@ def test_a_column_called_as_the_directories_is_refused(lake):
         lake.prepare(table)
 
 
+def test_changes_wait_for_others_unless_the_url_says_otherwise(tmp_path):
+    assert ParquetDriver(f"file://{tmp_path}").freshness == 60
+    assert ParquetDriver(f"file://{tmp_path}?freshness=0").freshness == 0
+
+
 @pytest.mark.parametrize(
     "url",
     ["file://lake", "file:///lake?stat=x", "s3://Bucket/x", "s3://bucket/x?secret=y"],

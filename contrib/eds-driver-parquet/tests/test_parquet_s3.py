@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from secrets import token_hex
+from threading import Thread
 
 import duckdb
 import pytest
@@ -122,6 +124,26 @@ def test_the_url_has_to_say_where_the_state_is():
 def test_a_bucket_that_is_not_there_is_the_users_to_make(url):
     with pytest.raises(ConfigError, match="no bucket other"):
         ParquetDriver(re.sub("lake-[0-9]+", "other", url)).open()
+
+
+class Refusing(BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        self.send_response(403)
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Nobody reads it."""
+
+
+def test_who_may_not_see_the_bucket_is_told(url, endpoint):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.serve_forever).start()
+        place = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(ConfigError, match="ACCESS_DENIED") as caught:
+            ParquetDriver(url.replace(endpoint, place)).open()
+        server.shutdown()
+
+    assert "AWS_ACCESS_KEY_ID" in caught.value.advice
 
 
 def test_nobody_there_is_waited_for(url, endpoint):

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
 from uuid import uuid4
 
 from pyarrow import Buffer
 
 from eds_core.append import AppendDriver, Change
-from eds_core.driver import hookimpl
+from eds_core.driver import Capabilities, hookimpl
+from eds_core.durations import parse_freshness
 from eds_core.errors import TableError
 from eds_core.event import Version
 from eds_core.schema import SchemaChange
+from eds_core.urls import parameters
 
 from .files import PARTITION, cells, day_of, parquet
 from .places import place_of
+
+#: Seconds; a lone change would be a file of its own.
+FRESHNESS = 60.0
 
 
 class ParquetDriver(AppendDriver):
@@ -23,10 +30,14 @@ class ParquetDriver(AppendDriver):
 
     title = "Parquet"
     example_url = "file:///var/lib/eds/lake"
+    capabilities: ClassVar[Capabilities] = replace(
+        AppendDriver.capabilities, bulk_rows=20_000
+    )
 
     def __init__(self, url: str) -> None:
         self._place = place_of(url)
         self._order = 0
+        self.freshness = parse_freshness(parameters(url).get("freshness"), FRESHNESS)
         super().__init__(url)
 
     def default_state(self) -> str:

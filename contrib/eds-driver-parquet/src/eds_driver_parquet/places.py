@@ -17,9 +17,23 @@ from eds_core.urls import parameters, redact
 
 _FILE = re.compile(r"file://(/[^?#\0]+)(\?.*)?")
 _S3 = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/[\w!.*'()/-]*)?(\?.*)?")
-_KNOWN = {"file": {"state"}, "s3": {"state", "region", "endpoint"}}
+_KNOWN = {
+    "file": {"freshness", "state"},
+    "s3": {"endpoint", "freshness", "region", "state"},
+}
 _S3_URL = "s3://bucket/prefix?region=eu-central-1&state=/var/lib/eds/lake.db"
-_LATER = re.compile(r"AWS Error (\w+)")
+_CODE = re.compile(r"AWS Error (\w+)")
+#: What only the user can change.
+_LOGIN = frozenset(
+    {
+        "ACCESS_DENIED",
+        "INVALID_ACCESS_KEY_ID",
+        "INVALID_CLIENT_TOKEN_ID",
+        "MISSING_AUTHENTICATION_TOKEN",
+        "SIGNATURE_DOES_NOT_MATCH",
+        "UNRECOGNIZED_CLIENT",
+    }
+)
 _CONNECT, _REQUEST = 10, 60  # seconds
 
 
@@ -69,7 +83,7 @@ class Directory:
     def put(self, path: str, data: pa.Buffer) -> None:
         file = self._root / path
         hidden = file.with_name(f".{file.name}.tmp")
-        with _later(str(self._root)):
+        with _told(str(self._root)):
             self._make(file.parent)
             with hidden.open("wb") as out:
                 out.write(data)
@@ -120,7 +134,7 @@ class Bucket:
             allow_delayed_open=True,  # a small file is one request
         )
         bucket = self._place.partition("/")[0]
-        with _later(f"s3://{bucket}"):
+        with _told(f"s3://{bucket}", wrong=_LOGIN):
             found = self._files.get_file_info(bucket)
         if found.type is fs.FileType.NotFound:
             raise ConfigError(
@@ -132,18 +146,25 @@ class Bucket:
         if self._files is None:
             raise TransientError("the connection to S3 is closed")
         with (
-            _later(f"s3://{self._place}"),
+            _told(f"s3://{self._place}"),
             self._files.open_output_stream(f"{self._place}/{path}") as out,
         ):
             out.write(data)
 
 
 @contextmanager
-def _later(place: str) -> Iterator[None]:
-    """Disks, networks and privileges are nobody's fault who wrote a row."""
+def _told(place: str, wrong: frozenset[str] = frozenset()) -> Iterator[None]:
+    """Disks, networks and privileges are nobody's fault who wrote a row.
+
+    With one of the codes *wrong*, the user has to change something first.
+    """
     try:
         yield
     except OSError as error:
-        found = _LATER.search(str(error))
-        told = found[1] if found else error.strerror or type(error).__name__
-        raise TransientError(f"{place} cannot be written to: {told}") from None
+        found = _CODE.search(str(error))  # the rest of it may be anything
+        code = found[1] if found else error.strerror or type(error).__name__
+        told = f"{place} cannot be used: {code}"
+        if code in wrong:
+            advice = "see to AWS_ACCESS_KEY_ID and the like, and what they may do"
+            raise ConfigError(told, advice=advice) from None
+        raise TransientError(told) from None
