@@ -183,16 +183,24 @@ def test_what_a_killed_server_left_half_written_is_not_read(lake, tmp_path):
 DIES = """
 import os, sys
 sys.path.insert(0, {tests!r})
-from test_parquet_lake import Path, begun, change, write
+from test_parquet_lake import MODEL, Path, begun, change, write
 lake = begun(Path({place!r}))
-put = lake.driver.write
-lake.driver.write = lambda changes: (put(changes), os._exit(7))
+lake.prepare(MODEL)
+put, files = lake.driver._place.put, []
+def dying(path, data):
+    put(path, data)
+    files.append(path)
+    if len(files) == {after}:
+        os._exit(7)
+lake.driver._place.put = dying
 write(lake, change(1, "a", total=1), change(2, "b", total=2))
 """
 
 
-def test_who_dies_between_file_and_position_writes_it_again(tmp_path):
-    source = DIES.format(tests=str(Path(__file__).parent), place=str(tmp_path))
+@pytest.mark.parametrize("after", [1, 2])
+def test_who_dies_between_files_and_position_writes_them_again(tmp_path, after):
+    tests = str(Path(__file__).parent)
+    source = DIES.format(tests=tests, place=str(tmp_path), after=after)
     died = subprocess.run([sys.executable, "-c", source], check=False, timeout=120)
     lake = begun(tmp_path)
     position = lake.ledger.checkpoints()["shop"].sequence
@@ -201,10 +209,10 @@ def test_who_dies_between_file_and_position_writes_it_again(tmp_path):
     write(lake, change(2, "b", total=2), change(3, "b", total=3))
 
     assert died.returncode == 7
-    assert (position, left) == (0, [("a", 1), ("b", 2)])
+    assert (position, left) == (0, [("a", 1), ("b", 2)][:after])
     assert lake.ledger.checkpoints()["shop"].sequence == 3
     assert rows(tmp_path) == [("a", 1), ("b", 3)]
-    assert len(every(tmp_path, "id")) == 4
+    assert len(every(tmp_path, "id")) == after + 2
     lake.close()
 
 
