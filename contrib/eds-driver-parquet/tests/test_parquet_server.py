@@ -16,12 +16,38 @@ from eds_core.sandbox.exports import write_export
 from eds_driver_parquet import latest
 
 EVENTS = 600
+CRASHED = 86
+#: What EDS and the driver do on the way from a batch to the next: audit events of
+#: Python, what the first argument has to hold, and the time at which it dies there.
+PLACES = (
+    ("eds.checkpoint.after", "", 2),
+    ("eds.commit.before", "", 3),
+    ("os.rename", ".parquet.tmp", 1),  # a file is written, and not yet seen
+    ("os.rename", ".parquet.tmp", 9),
+    ("open", "eds_date=", 2),  # a file is seen, and the position has not moved
+    ("open", "eds_date=", 12),
+    ("eds.commit.after", "", 2),
+)
+DIES = """
+import os, sys
+event, words, left = sys.argv.pop(1), sys.argv.pop(1), [int(sys.argv.pop(1))]
+def die(name, arguments):
+    if name == event and words in str(arguments[:1]):
+        left[0] -= 1
+        if left[0] == 0:
+            os._exit(86)
+sys.addaudithook(die)
+from eds_core.cli.main import main
+main()
+"""
 
 
-async def started(sandbox, url):
-    command = [sys.executable, "-m", "eds_core", "--creds", str(sandbox.credentials)]
+async def started(sandbox, url, *, dies=()):
+    """A server; one that *dies* when an event comes for the n-th time."""
+    program = ("-c", DIES, *map(str, dies)) if dies else ("-m", "eds_core")
+    login = ("--creds", str(sandbox.credentials), "--server", sandbox.url)
     server = await asyncio.create_subprocess_exec(
-        *command, "--server", sandbox.url, url, stderr=PIPE
+        sys.executable, *program, *login, url, stderr=PIPE
     )
     async with asyncio.timeout(60):
         while b"ready" not in (line := await server.stderr.readline()):
@@ -78,6 +104,23 @@ def test_kill_9_while_streaming_loses_nothing(url, place, tmp_path):
                 server = await started(sandbox, url)
                 await sandbox.run_shop(events=EVENTS // 3)
                 await ended(server, signal.SIGKILL)
+            server = await started(sandbox, url)
+            await equal(place, sandbox)
+            assert await ended(server, signal.SIGTERM) == 0
+
+    asyncio.run(scenario())
+
+
+def test_whoever_dies_on_the_way_of_a_batch_loses_nothing(url, place, tmp_path):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            for dies in PLACES:
+                server = await started(sandbox, url, dies=dies)
+                while server.returncode is None:
+                    await sandbox.run_shop(events=20)
+                    await asyncio.sleep(0.1)  # until it is seen that it has ended
+                await server.communicate()
+                assert server.returncode == CRASHED
             server = await started(sandbox, url)
             await equal(place, sandbox)
             assert await ended(server, signal.SIGTERM) == 0
