@@ -219,6 +219,22 @@ def test_every_key_left_leads_back_to_its_event(events):
             assert run.event(key).version == version
 
 
+@given(events=CHANGES)
+def test_rows_and_deletions_carry_their_events(events):
+    for run in runs(events):
+        for item in (*run.deletes, *run.upserts):
+            assert item.event in events
+            assert item.event.key(run.table) == item.key
+            assert item.event.version == item.version
+        assert all(item.event.deletes for item in run.deletes)
+        assert not any(item.event.deletes for item in run.upserts)
+
+
+def test_what_an_import_deletes_or_writes_came_with_no_event():
+    assert VersionedKey(("x",), Version(1)).event is None
+    assert Row(("x",), Version(1), b"{}").event is None
+
+
 def test_what_lies_before_a_delete_is_left_out_but_not_the_delete():
     (run,) = runs([change(UPDATE, "x", 1), change(DELETE, "x", 2)])
 

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eds_core import decode as module
-from eds_core.decode import MAX_AHEAD, decode, gunzip
+from eds_core.decode import MAX_AHEAD, decode, event_json, gunzip
 from eds_core.errors import DecodeError
 from eds_core.event import ChangeEvent, Message, Operation, Version
 
@@ -154,6 +154,24 @@ def test_a_packed_delete_needs_no_row():
 
     assert decode(message(packed(operation="DELETE", after=ABSENT))).deletes
     assert decode(message(packed(operation="DELETE", after=nan))).deletes
+
+
+@pytest.mark.parametrize(
+    "data",
+    [payload(x=[1.5]), gzip.compress(payload(x=[1.5])), packed(x=[1.5])],
+    ids=["JSON", "gzip", "MessagePack"],
+)
+def test_the_whole_event_can_be_had_as_json(data):
+    whole = event_json(decode(message(data)))
+
+    assert msgspec.json.decode(whole) == msgspec.json.decode(payload(x=[1.5]))
+
+
+def test_an_event_that_json_cannot_say_is_refused_as_a_whole_only():
+    nan = packed(operation="DELETE", before={"x": float("nan")})
+
+    with pytest.raises(DecodeError, match="the event holds what JSON cannot say"):
+        event_json(decode(message(nan)))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, assert_type
 from eds_core import (
     BatchReport,
     Capabilities,
+    ChangeEvent,
     ColumnType,
     ConfigError,
     Driver,
@@ -26,8 +27,10 @@ from eds_core import (
     Value,
     Version,
     VersionedKey,
+    event_json,
     hookimpl,
 )
+from eds_core.append import AppendDriver, Change
 from eds_core.sql import ANSWERS, Answers, Fault, SqlDriver
 from eds_core.testing import DriverConformance, MemoryDriver, rejected
 
@@ -66,6 +69,7 @@ class PlainDriver(Driver):
         for row in rows:
             assert_type(row.key, Key)
             assert_type(row.version, Version)
+            assert_type(row.event, ChangeEvent | None)
             value: Value = row.get("id", table.types["id"])
             if value is None:
                 raise RejectedError("no id", signature="no id")
@@ -74,6 +78,8 @@ class PlainDriver(Driver):
     @hookimpl
     def delete(self, table: TableSchema, keys: Sequence[VersionedKey]) -> int:
         assert_type(table.key, tuple[str, ...])
+        events = [each.event for each in keys if each.event is not None]
+        assert_type([event_json(event) for event in events], list[bytes])
         return len({each.key for each in keys})
 
     @hookimpl
@@ -92,6 +98,24 @@ class OneDriver(SqlDriver):
 
     def read_fault(self, error: BaseException) -> Fault:
         return Fault("HY000", str(error))
+
+
+class TopicDriver(AppendDriver):
+    """A driver that only appends."""
+
+    title = "Topic"
+    example_url = "topic://host/name?state=/var/lib/eds/shop.db"
+
+    def write(self, changes: Sequence[Change]) -> None:
+        for each in changes:
+            assert_type(each.table, TableSchema)
+            assert_type(each.key, Key)
+            assert_type(each.version, Version)
+            assert_type(each.deleted, bool)
+            assert_type(each.values, Mapping[str, Value])
+            assert_type(each.source, Row | VersionedKey)
+
+    def check(self, change: Change) -> None: ...
 
 
 class Watching:

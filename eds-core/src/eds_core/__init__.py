@@ -1,9 +1,10 @@
 """EDS: a shop's data, streamed into its own database.
 
 What a driver or another plugin may use is what ``__all__`` names here, in
-``eds_core.sql`` and in ``eds_core.testing``.
+``eds_core.append``, in ``eds_core.sql`` and in ``eds_core.testing``.
 """
 
+from .decode import event_json
 from .driver import CONTRACT, Capabilities, Driver, Loaded, hookimpl
 from .errors import (
     ConfigError,
@@ -73,6 +74,7 @@ __all__ = [
     "Value",
     "Version",
     "VersionedKey",
+    "event_json",
     "hookimpl",
     "redact",
     "widened",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import ItemsView, Mapping
 
-from .event import ChangeEvent, Key, Row, VersionedKey
+from .event import ChangeEvent, Deletion, Key, Row, VersionedKey
 from .schema import TableSchema
 
 
@@ -48,16 +48,16 @@ class Run:
     @property
     def deletes(self) -> list[VersionedKey]:
         """Keys to delete, sorted. They come before the upserts."""
-        return [
-            VersionedKey(key, e.version)
-            for key, e in sorted(self._deletions.items(), key=_first)
-        ]
+        found = sorted(self._deletions.items(), key=_first)
+        return [Deletion.of(key, event) for key, event in found]
 
     @property
     def upserts(self) -> list[Row]:
         """Rows to write, sorted by key."""
         found = sorted(self._rows.items(), key=_first)
-        return [Row(key, event.version, event.after) for key, event in found]
+        return [
+            Row(key, event.version, event.after, b"", event) for key, event in found
+        ]
 
     @property
     def written(self) -> ItemsView[Key, ChangeEvent]:

@@ -72,12 +72,27 @@ def _unpack(data: bytes) -> tuple[_Wire, msgspec.Raw]:
     if data and data[0] in _MSGPACK_MAPS:
         packed = _MSGPACK.decode(data)
         row = None if packed.operation is Operation.DELETE else packed.after
-        return packed, _as_json(row)
+        return packed, _as_json(row, "the row (`after`)")
     if not data.isascii():
         data.decode()  # what is skipped or kept raw is not checked otherwise
     wire = _JSON.decode(data)
     # A copy lets go of what surrounds it in the unpacked text.
     return wire, wire.after.copy() if zipped else wire.after
+
+
+def event_json(event: ChangeEvent) -> bytes:
+    """Return *event* as the shop published it, as JSON text in UTF-8.
+
+    That holds more than EDS reads: the row before, who changed it, columns that no
+    model has. Raises DecodeError for what JSON has no word for.
+    """
+    data = event.message.data
+    if data[:2] == _GZIP:
+        data = gunzip(data)
+    if data[0] in _MSGPACK_MAPS:
+        whole = msgspec.msgpack.decode(data, type=dict[str, object])
+        return bytes(_as_json(whole, "the event"))
+    return data
 
 
 def gunzip(data: bytes) -> bytes:
@@ -93,12 +108,12 @@ def gunzip(data: bytes) -> bytes:
     return unpacked
 
 
-def _as_json(after: dict[str, object] | None) -> msgspec.Raw:
+def _as_json(value: dict[str, object] | None, what: str) -> msgspec.Raw:
     """Refuse what JSON has no word for, where msgspec would write null."""
     try:
-        text = json.dumps(after, allow_nan=False, default=msgspec.to_builtins)
+        text = json.dumps(value, allow_nan=False, default=msgspec.to_builtins)
     except (TypeError, ValueError) as error:
-        raise DecodeError("the row (`after`) holds what JSON cannot say") from error
+        raise DecodeError(f"{what} holds what JSON cannot say") from error
     return msgspec.Raw(text.encode())
 
 

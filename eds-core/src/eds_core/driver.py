@@ -40,6 +40,9 @@ class Capabilities:
 
     #: Rows and checkpoint can be committed together, and rolled back together.
     transactions: bool = True
+    #: Rows older than what is there stay out, and what changed is counted. Without:
+    #: all is appended, and whoever reads takes the highest version of each key.
+    guards: bool = True
     #: Rows in one call of ``upsert``.
     max_rows: int = 5_000
     #: Rows that a bulk load writes at once, and an import in one transaction.
@@ -138,7 +141,10 @@ class Driver(ABC):
         compares a destination, not for the stream.
         """
         del after, most
-        raise ConfigError(f"{self.title} cannot read the rows of {table.name} back")
+        raise ConfigError(
+            f"{self.title} cannot read the rows of {table.name} back",
+            advice="leave out --prune and --verify, which compare them",
+        )
 
     def unversioned(
         self, table: TableSchema, keys: Sequence[Key] | None = None

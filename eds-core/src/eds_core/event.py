@@ -79,7 +79,7 @@ class Row:
     *after* is never parsed unless somebody asks for ``tokens`` or ``values``.
     """
 
-    __slots__ = ("_tokens", "after", "cells", "key", "version")
+    __slots__ = ("_tokens", "after", "cells", "event", "key", "version")
 
     def __init__(
         self,
@@ -87,6 +87,7 @@ class Row:
         version: Version,
         after: bytes | msgspec.Raw,
         cells: bytes = b"",
+        event: ChangeEvent | None = None,
     ) -> None:
         self.key = key
         self.version = version
@@ -94,6 +95,8 @@ class Row:
         #: *after* as ``eds_core.cells`` has it, by the types of the schema that the
         #: row was read for; empty: nobody has made them.
         self.cells = cells
+        #: The change event that it came with; None for a row of an import.
+        self.event = event
         self._tokens: dict[str, msgspec.Raw] | None = None
 
     @property
@@ -128,6 +131,11 @@ class VersionedKey(NamedTuple):
 
     key: Key
     version: Version
+
+    @property
+    def event(self) -> ChangeEvent | None:
+        """The change event that deletes it; None where an import does."""
+        return None
 
 
 class Message(msgspec.Struct, gc=False, eq=False):
@@ -216,3 +224,19 @@ class ChangeEvent(msgspec.Struct, gc=False, frozen=True):
             f"ChangeEvent({self.operation} {self.table} {shown(self.raw_key)}, "
             f"id={self.id!r}, version={self.version})"
         )
+
+
+class Deletion(VersionedKey):
+    """The key that a change event deletes. Equal to the plain one."""
+
+    _event: ChangeEvent
+
+    @classmethod
+    def of(cls, key: Key, event: ChangeEvent) -> Self:
+        made = cls(key, event.version)
+        made._event = event
+        return made
+
+    @property
+    def event(self) -> ChangeEvent:
+        return self._event
