@@ -38,6 +38,7 @@ from .plugins import BatchReport
 from .registry import NatsSchemas, Registry
 from .repeats import Repeats
 from .stream import Feed
+from .transforms import Transforms
 from .waiting import Backoff
 from .work import Work, make_work
 from .writer import Writer, Written
@@ -64,6 +65,7 @@ class Options:
     companies: tuple[str, ...]
     look_back: timedelta | None = None
     watch: Callable[[Message], None] | None = None
+    transforms: Transforms | None = None
 
 
 class _StoppedError(Exception):
@@ -79,9 +81,10 @@ class Pipeline:
         self._options = options
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eds-writer")
         self._writer = Writer(destination)
-        self._intake = Intake(options.watch)
+        transforms = options.transforms
+        self._intake = Intake(options.watch, transforms=transforms)
         self._registry = Registry(NatsSchemas(feed), self._schema_came)
-        self._repeats = Repeats(feed, self._intake, self._registry.get)
+        self._repeats = Repeats(feed, self._intake, self._registry.get, transforms)
         claims = Claims(feed, destination, options.identity, self._call)
         self._companies = Companies(feed, self._intake, claims, self._repeats)
         self._positions = claims.positions
@@ -160,10 +163,11 @@ class Pipeline:
     def _moves(self, taken: Taken) -> dict[str, Move]:
         """Of the companies that *taken* is from; once a minute of idle ones, too.
 
-        Each costs a statement, and there may be hundreds of companies.
+        Each costs a statement, and there may be hundreds of companies. Idle is also
+        who had nothing but what is left out.
         """
         all_moves = self._positions.moves(taken.reached)
-        companies = {entry.message.company for entry in taken.entries}
+        companies = {e.message.company for e in taken.entries if not e.is_left_out}
         due = time.monotonic() >= self._next_idle_move
         if due:
             self._next_idle_move = time.monotonic() + self._idle_move_every

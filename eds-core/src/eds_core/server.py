@@ -21,6 +21,7 @@ from .dump import Dump
 from .errors import ConfigError, EdsError, TakenOver
 from .pipeline import Options, Pipeline
 from .stream import Feed, Settings
+from .transforms import find_transforms
 from .urls import redact
 
 log = logging.getLogger("eds")
@@ -70,6 +71,7 @@ class Server:
         self._credentials = read_credentials(options.credentials)
         self._watch = Dump(options.dump_dir) if options.dump_dir else None
         plugins = tuple(plugins)
+        self._transforms = find_transforms(plugins)
         self._destinations = [
             Destination(self._driver(url), plugins) for url in options.urls
         ]
@@ -168,6 +170,7 @@ class Server:
             companies=self._credentials.companies,
             look_back=self._options.look_back,
             watch=self._watch if first else None,
+            transforms=self._transforms,
         )
 
 

@@ -24,6 +24,7 @@ from eds_core.errors import ConfigError, TakenOver
 from eds_core.failpoints import reached
 from eds_core.registry import NatsSchemas
 from eds_core.stream import Feed, Settings
+from eds_core.transforms import find_transforms
 
 from .files import find
 from .holding import Holding
@@ -48,6 +49,7 @@ class Import:
         self.tally = Tally()
         self._options = options
         self._plugins = tuple(plugins)
+        self._transforms = find_transforms(self._plugins)
         path = options.credentials
         self._credentials = None if path is None else read_credentials(path)
         self._stopping = asyncio.Event()
@@ -143,12 +145,14 @@ class Import:
             options.table,
             options.snapshot,
             guesses=feed is None,
+            transforms=self._transforms,
         )
         plan = await planner.plan(found)
         if not plan.items and not found.errors:
             places = ", ".join(str(path) for path in options.paths)
+            wanted = " of tables that are wanted" if found.unwanted else ""
             raise ConfigError(
-                f"there are no exported files in {places}",
+                f"there are no exported files{wanted} in {places}",
                 advice="name the folder or the files of an export; --table TABLE "
                 "says which table a file without a telling name holds",
             )
