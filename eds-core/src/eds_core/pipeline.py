@@ -13,10 +13,11 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from .claims import Claims, Identity
@@ -35,7 +36,8 @@ from .gathering import Gathering
 from .intake import Intake, Taken
 from .ledger import Move, Quarantined
 from .plugins import BatchReport
-from .registry import NatsSchemas, Registry
+from .policy import Ask
+from .registry import LATEST, NatsSchemas, Registry
 from .repeats import Repeats
 from .stream import Feed
 from .transforms import Transforms
@@ -66,6 +68,7 @@ class Options:
     look_back: timedelta | None = None
     watch: Callable[[Message], None] | None = None
     transforms: Transforms | None = None
+    check: Callable[[Ask], Awaitable[None]] | None = None  # of names, at the start
 
 
 class _StoppedError(Exception):
@@ -83,7 +86,8 @@ class Pipeline:
         self._writer = Writer(destination)
         transforms = options.transforms
         self._intake = Intake(options.watch, transforms=transforms)
-        self._registry = Registry(NatsSchemas(feed), self._schema_came)
+        self._schemas = NatsSchemas(feed)
+        self._registry = Registry(self._schemas, self._schema_came)
         self._repeats = Repeats(feed, self._intake, self._registry.get, transforms)
         claims = Claims(feed, destination, options.identity, self._call)
         self._companies = Companies(feed, self._intake, claims, self._repeats)
@@ -120,6 +124,8 @@ class Pipeline:
     async def _start(self) -> None:
         await self._call(self._destination.open)
         await self._feed.open()
+        if self._options.check is not None:
+            await self._options.check(partial(self._schemas.fetch, version=LATEST))
         await self._companies.take_all(self._options.companies, self._options.look_back)
         await self._reload()
 

@@ -20,6 +20,7 @@ from .dryrun import DryRun
 from .dump import Dump
 from .errors import ConfigError, EdsError, TakenOver
 from .pipeline import Options, Pipeline
+from .policy import Policy
 from .stream import Feed, Settings
 from .transforms import find_transforms
 from .urls import redact
@@ -52,6 +53,7 @@ class ServerOptions:
     dry_run: bool = False
     dump_dir: Path | None = None
     trace: bool = False
+    policy: Policy | None = None
 
 
 class Server:
@@ -71,7 +73,8 @@ class Server:
         self._credentials = read_credentials(options.credentials)
         self._watch = Dump(options.dump_dir) if options.dump_dir else None
         plugins = tuple(plugins)
-        self._transforms = find_transforms(plugins)
+        policy = options.policy.plugins() if options.policy is not None else ()
+        self._transforms = find_transforms((*policy, *plugins))
         self._destinations = [
             Destination(self._driver(url), plugins) for url in options.urls
         ]
@@ -165,12 +168,14 @@ class Server:
 
     def _pipeline_options(self, *, first: bool) -> Options:
         """Each destination reads for itself; one of them is enough to be watched."""
+        policy = self._options.policy
         return Options(
             identity=identity_of(self._credentials, self._options.prefix),
             companies=self._credentials.companies,
             look_back=self._options.look_back,
             watch=self._watch if first else None,
             transforms=self._transforms,
+            check=policy.check if policy is not None and first else None,
         )
 
 

@@ -154,6 +154,12 @@ _TAKE_A_VALUE = {
     "--consumer-start-time",
     "--dump-dir",
     "--importer",
+    "--only",
+    "--except",
+    "--exclude-column",
+    "--redact-column",
+    "--hash-column",
+    "--hash-salt-file",
 }
 
 

@@ -18,6 +18,7 @@ from .options import (
     start_time_option,
     tell_of_passwords,
 )
+from .policy import policy_of, policy_options
 
 
 @click.command("server")
@@ -58,6 +59,7 @@ from .options import (
 @click.option(
     "--trace-nats", is_flag=True, envvar="EDS_TRACE_NATS", help="Show NATS traffic."
 )
+@policy_options
 @logging_options
 @click.pass_context
 def command(
@@ -119,6 +121,7 @@ def command(
                 look_back=consumer_start_time,
                 dry_run=dry_run,
                 tables=known_tables(),
+                policy=policy_of(ctx),
             )
             for url in urls
         ]
@@ -132,5 +135,6 @@ def command(
         dry_run=dry_run,
         dump_dir=dump_dir,
         trace=trace_nats,
+        policy=policy_of(ctx),
     )
     ctx.exit(serve(options, tuple(installed_plugins())))

@@ -49,7 +49,8 @@ class Import:
         self.tally = Tally()
         self._options = options
         self._plugins = tuple(plugins)
-        self._transforms = find_transforms(self._plugins)
+        policy = options.policy.plugins() if options.policy is not None else ()
+        self._transforms = find_transforms((*policy, *self._plugins))
         path = options.credentials
         self._credentials = None if path is None else read_credentials(path)
         self._stopping = asyncio.Event()
@@ -137,10 +138,13 @@ class Import:
 
     async def _plan(self, feed: Feed | None) -> Plan:
         options = self._options
+        schemas = self._schemas(feed)
+        if options.policy is not None:
+            await options.policy.check(schemas.get if feed is not None else None)
         found = await asyncio.to_thread(find, options.paths, options.limits)
         self.tally.unreadable = found.errors
         planner = Planner(
-            self._schemas(feed),
+            schemas,
             options.tables,
             options.table,
             options.snapshot,
