@@ -30,7 +30,7 @@ from .ledger import (
     Quarantined,
     TableStatus,
 )
-from .plugins import BatchReport
+from .plugins import BatchReport, Transform
 from .schema import Column, ColumnType, SchemaChange, TableSchema, widened
 from .urls import redact
 from .values import Value
@@ -69,6 +69,7 @@ __all__ = [
     "TableSchema",
     "TableStatus",
     "TakenOver",
+    "Transform",
     "TransientError",
     "Value",
     "Version",

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from eds_core import ColumnType, ConfigError, TableSchema, hookimpl
-from eds_core.plugins import Columns, Transform
+from eds_core import ColumnType, ConfigError, TableSchema, Transform, hookimpl
+from eds_core.plugins import Columns
 
 _SHOWN = 4  # characters at the end of a value
 _NULL = msgspec.Raw(b"null")
