@@ -324,5 +324,20 @@ def test_a_retry_of_what_was_kept_before_the_policy_obeys_it(tmp_path):
     assert [entry.message.data for entry in left] == [b"secret-rubbish"]  # as it was
 
 
+def test_a_retry_of_what_is_left_out_by_now_writes_nothing_and_is_forgotten(
+    tmp_path, caplog
+):
+    with streaming(tmp_path, Policy(leaves_out=("cust*",))) as stream:
+        with stream.destination.transaction():
+            stream.destination.ledger.quarantine([kept(message(1, good()))])
+        with caplog.at_level("INFO", "eds"):
+            stream.retry()
+        left = stream.destination.ledger.quarantined()
+        there = stream.destination.columns("customer")
+
+    assert (left, there) == ([], {})
+    assert "1 (customer) is not wanted any more" in caplog.text
+
+
 def kept(message):
     return quarantined(message, DecodeError("an old reason"))

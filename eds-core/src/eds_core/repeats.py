@@ -142,7 +142,7 @@ class Repeats:
         """Work that tries quarantined messages again; None when there is none.
 
         One whose schema is still being asked for waits for the next time, one of a
-        parked table until that is resumed.
+        parked table until that is resumed. What is left out by now is forgotten.
         """
         mine = [
             entry
@@ -153,6 +153,9 @@ class Repeats:
         ready = [(q, entry) for q in mine if (entry := self._decoded(q.message))]
         if not ready:
             return None
+        for q, entry in ready:
+            if entry.is_left_out:
+                log.info("%s (%s) is not wanted any more: forgotten", q.id, q.table)
         moves = positions.touches({q.company for q, _ in ready})
         work = make_work([entry for _, entry in ready], moves)
         settled = [q.id for q, _ in ready if q.id not in work.quarantine]
@@ -160,6 +163,8 @@ class Repeats:
 
     def _decoded(self, message: Message) -> Entry | None:
         entry = Entry(message)
+        if self._transforms is not None and self._transforms.drops(message.table):
+            return entry
         try:
             if is_line(message):
                 self._read_line(entry)
