@@ -49,10 +49,12 @@ def import_command(sandbox, *paths, url, args=(), creds=True):
     return (SCRIPTS / "eds", "import", *login, *args, *paths, url)
 
 
-async def imported(sandbox, *paths, url, args=(), creds=True, code=0, seconds=60):
+async def imported(
+    sandbox, *paths, url, args=(), creds=True, code=0, seconds=60, env=None
+):
     """Run an import to its end; it has to end with *code*."""
     command = import_command(sandbox, *paths, url=url, args=args, creds=creds)
-    ended = await run(sandbox.directory, *command, seconds=seconds)
+    ended = await run(sandbox.directory, *command, seconds=seconds, env=env)
     assert ended.code == code, ended.tail() + ended.out
     assert "Traceback" not in ended.err, ended.tail()
     return ended

@@ -183,5 +183,6 @@ def test_each_message_is_shown_as_it_came():
     found = Intake(seen.append)
     found.open_lane(A, 0)
     found.put(message(A, 1, data=b"rubbish"))
+    found.take(known)
 
     assert [m.data for m in seen] == [b"rubbish"]

@@ -17,8 +17,10 @@ from eds_core.destination import Destination
 from eds_core.driver import hookimpl
 from eds_core.event import Message
 from eds_core.ledger import Quarantined
-from eds_core.plugins import Background, Observer
+from eds_core.plugins import Background, Observer, Transform, Transformer
+from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.testing import MemoryDriver
+from eds_core.transforms import find_transforms
 
 MESSAGE = Message("dbchange.order.INSERT.acme", b"{}", 42, 0)
 ENTRY = Quarantined("42", "acme", "order", "e1", MESSAGE, "a reason")
@@ -140,6 +142,34 @@ def test_every_hook_of_an_observer_has_a_destination_that_calls_it():
     assert watching.told == hooks
 
 
+class Changing:
+    """Implements every hook of a transformer."""
+
+    def __init__(self):
+        self.asked = set()
+
+    @hookimpl
+    def drops_table(self):
+        self.asked.add("drops_table")
+        return False
+
+    @hookimpl
+    def transform(self, table):
+        self.asked.add("transform")
+        return Transform(table, lambda row: row)
+
+
+def test_every_hook_of_a_transformer_is_asked():
+    changing = Changing()
+    transforms = find_transforms([changing])
+    table = TableSchema("order", "", (Column("id", ColumnType.TEXT),), ("id",))
+
+    assert not transforms.drops("order")
+    assert transforms.of(table).table is table
+
+    assert changing.asked == {n for n in vars(Transformer) if not n.startswith("_")}
+
+
 def test_what_waits_in_the_background_is_bounded_and_drops_are_said_once(caplog):
     going, go, done = Event(), Event(), Event()
 
@@ -180,9 +210,10 @@ def test_the_background_goes_on_after_a_failure_which_is_said_once(caplog):
     assert said == ["shaky fails: ValueError"]
 
 
-def test_every_hook_of_an_observer_is_documented_with_its_signature():
+@pytest.mark.parametrize("specification", [Observer, Transformer])
+def test_every_hook_is_documented_with_its_signature(specification):
     page = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
-    hooks = {n: h for n, h in vars(Observer).items() if not n.startswith("_")}
+    hooks = {n: h for n, h in vars(specification).items() if not n.startswith("_")}
 
     for name, hook in hooks.items():
         assert f"`{name}{inspect.signature(hook)}`".replace("'", "") in page

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from eds_core.driver import hookimpl
+from eds_core.errors import RejectedError
 from eds_core.event import Version
 from eds_core.importer.chunks import Chunker
 from eds_core.importer.files import Source
@@ -13,7 +15,9 @@ from eds_core.importer.names import Told
 from eds_core.importer.plan import Item
 from eds_core.importer.reading import read_lines
 from eds_core.importer.unpack import FileError, Limits
+from eds_core.plugins import Transform
 from eds_core.schema import Column, ColumnType, TableSchema
+from eds_core.transforms import find_transforms
 
 TABLE = TableSchema(
     "label",
@@ -25,7 +29,7 @@ TABLE = TableSchema(
 
 def item(**changes):
     source = Source(Path("label.json"), "label.json", Told(), 1, Limits())
-    return Item(source, TABLE, Version(5), **changes)
+    return Item(**{"source": source, "table": TABLE, "snapshot": Version(5)} | changes)
 
 
 def chunks(rows, most=5000, companies=(), **changes):
@@ -119,6 +123,58 @@ def test_one_good_line_makes_it_an_export():
 
     assert sum(len(chunk.bad) for chunk in found) == 2500
     assert max(len(chunk.bad) for chunk in found) == 1000
+
+
+class Hiding:
+    """Leaves out the column name, and rows that are blue."""
+
+    @hookimpl
+    def transform(self, table):
+        columns = tuple(c for c in table.columns if c.name != "name")
+        kept = TableSchema(table.name, table.model_version, columns, table.key)
+        return Transform(kept, self._row, "hiding")
+
+    @staticmethod
+    def _row(row):
+        if bytes(row.get("color", b"")) == b'"blue"':
+            return None
+        return {name: token for name, token in row.items() if name != "name"}
+
+
+def changed():
+    transform = find_transforms([Hiding()]).of(TABLE)
+    return {"table": transform.table, "transform": transform}
+
+
+def test_lines_are_changed_and_what_is_kept_of_them_is_no_more_than_that():
+    rows = [
+        {"id": "1", "name": "secret", "color": "red", "companyId": "c1"},
+        {"id": "2", "name": "secret", "color": "blue"},
+        {"id": "3", "color": "red", "name": "secret", "companyId": "c2"},
+        b'{"name": "secret", "id',
+        {"name": "secret"},
+    ]
+    lines = [r if isinstance(r, bytes) else json.dumps(r).encode() for r in rows]
+    stream = io.BufferedReader(io.BytesIO(b"\n".join(lines)))
+    chunker = Chunker(item(**changed()), ["c1"], "c1")
+    (chunk,) = chunker.chunks(read_lines(stream, "label.json"), 100)
+    (group,) = chunk.groups
+    (row,) = group.sorted
+    rejected = chunker.quarantined(chunk.lines[row.key], RejectedError("no"))
+
+    assert json.loads(row.after) == {"id": "1", "color": "red", "companyId": "c1"}
+    assert [c.name for c in group.schema.columns] == ["id", "companyId", "color"]
+    assert (chunk.read, chunk.line) == (4, 5)  # one row was not wanted
+    assert rejected.message.data == row.after
+    assert [bad.message.data for bad in chunk.bad] == [b""] * 3
+    assert all("not kept" in bad.reason for bad in chunk.bad)
+
+
+def test_a_broken_import_begins_anew_under_another_transform():
+    plain, hiding = item(), item(**changed())
+
+    assert plain.id != hiding.id
+    assert hiding.id == item(**changed()).id
 
 
 def test_of_a_file_with_several_tables_each_takes_its_own_lines():

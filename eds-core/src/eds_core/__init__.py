@@ -31,7 +31,7 @@ from .ledger import (
     Quarantined,
     TableStatus,
 )
-from .plugins import BatchReport
+from .plugins import BatchReport, Transform
 from .schema import Column, ColumnType, SchemaChange, TableSchema, widened
 from .urls import redact
 from .values import Value
@@ -70,6 +70,7 @@ __all__ = [
     "TableSchema",
     "TableStatus",
     "TakenOver",
+    "Transform",
     "TransientError",
     "Value",
     "Version",

@@ -95,6 +95,23 @@ def event_json(event: ChangeEvent) -> bytes:
     return data
 
 
+def encode(event: ChangeEvent, after: bytes | None) -> bytes:
+    """A payload that ``decode`` makes *event* of, with *after* for its row.
+
+    Nothing else of the message is in it: ``before`` holds a whole row, too.
+    """
+    wire = _Json(
+        operation=event.operation,
+        table=event.table,
+        key=[*event.raw_key],
+        id=event.id,
+        mvcc_timestamp=str(event.version),
+        model_version=event.model_version,
+        after=msgspec.Raw(after or b"null"),
+    )
+    return msgspec.json.encode(wire)
+
+
 def gunzip(data: bytes) -> bytes:
     """Unpack one gzip member; refuse truncated, trailing and oversized data."""
     unpacker = zlib.decompressobj(_GZIP_WINDOW)

@@ -23,7 +23,7 @@ from .driver import (
 from .errors import ConfigError, OtherDriver
 from .event import Row, VersionedKey
 from .ledger import Ledger, Quarantined
-from .plugins import BatchReport, Observer
+from .plugins import BatchReport, Observer, Transformer
 from .schema import ColumnType, SchemaChange, TableSchema, diff
 
 log = logging.getLogger("eds.plugins")
@@ -141,6 +141,7 @@ def _hooks(driver: Driver, plugins: Iterable[object]) -> pluggy.HookRelay:
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Driver)
     manager.add_hookspecs(Observer)
+    manager.add_hookspecs(Transformer)
     manager.register(driver, name="driver")
     for plugin in plugins:
         manager.register(plugin)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .decode import decode
@@ -21,6 +21,7 @@ from .schema import TableSchema
 from .stream import Gap, Heartbeat
 from .stream.consumer import Item
 from .stream.credit import size_of
+from .transforms import Transforms, not_kept, with_data, with_row
 
 log = logging.getLogger("eds.stream")
 
@@ -40,6 +41,11 @@ class Entry:
     error: DecodeError | None = None
     schema: TableSchema | None = None
 
+    @property
+    def is_left_out(self) -> bool:
+        """Whether it is passed over: nothing of it is wanted."""
+        return self.event is None and self.error is None
+
 
 @dataclass(slots=True)
 class Taken:
@@ -48,6 +54,35 @@ class Taken:
     entries: list[Entry] = field(default_factory=list)
     reached: dict[str, tuple[int, int]] = field(default_factory=dict)  # sequence, time
     size: int = 0
+
+
+def transform(entry: Entry, transforms: Transforms) -> None:
+    """Make of *entry* what plugins want of it. Raises ConfigError.
+
+    A row that is not wanted leaves an entry that is left out.
+    """
+    event, schema = entry.event, entry.schema
+    if entry.error is not None or event is None or schema is None:
+        return
+    known = transforms.of(schema)
+    try:
+        entry.event = event = known.event(event)
+    except DecodeError as error:
+        entry.error = error
+        return
+    entry.schema = known.table
+    if event is not None:
+        entry.message = event.message
+
+
+def _withhold(entry: Entry, error: DecodeError) -> None:
+    """Keep of *entry* the reason alone: it may hold what nobody could take out."""
+    entry.error = not_kept(error)
+    if entry.event is None:
+        entry.message = with_data(entry.message, b"")
+    else:
+        entry.event = with_row(entry.event, b"")
+        entry.message = entry.event.message
 
 
 class Lane:
@@ -123,12 +158,14 @@ class Intake:
         self,
         watch: Callable[[Message], None] | None = None,
         arrived: asyncio.Event | None = None,
+        transforms: Transforms | None = None,
     ) -> None:
         self.lanes: dict[str, Lane] = {}
         self.arrived = arrived or asyncio.Event()
         self.gaps: list[Gap] = []
         self._met: dict[tuple[str, str], ChangeEvent] = {}
-        self._watch = watch  # sees each message as it came (--dump-dir)
+        self._watch = watch  # sees each message that is taken (--dump-dir)
+        self._transforms = transforms
 
     def open_lane(self, company: str, after: int, time: int = 0) -> None:
         """Expect *company*'s messages behind *after*; forget what was there."""
@@ -187,9 +224,10 @@ class Intake:
         self.arrived.set()
 
     def _put_message(self, message: Message) -> None:
-        if self._watch is not None:
-            self._watch(message)
         entry = Entry(message)
+        if self._transforms is not None and self._transforms.drops(message.table):
+            self.lanes[message.company].queue.append(entry)
+            return
         reached("decode.before")
         try:
             entry.event = event = decode(message)
@@ -213,7 +251,21 @@ class Intake:
                 taken, schemas, max(1, events), (MAX_BYTES - taken.size) // left + 1
             )
         taken.reached = {name: lane.reached for name, lane in self.lanes.items()}
+        if self._transforms is not None:
+            self._transform(taken.entries, self._transforms)
+        if self._watch is not None:
+            for entry in taken.entries:
+                if not entry.is_left_out:
+                    self._watch(entry.message)
         return taken
+
+    @staticmethod
+    def _transform(entries: Iterable[Entry], transforms: Transforms) -> None:
+        """Before anybody else sees them. Their sizes are counted as they came."""
+        for entry in entries:
+            transform(entry, transforms)
+            if entry.error is not None and transforms.changes:
+                _withhold(entry, entry.error)
 
 
 def _length(lane: tuple[str, Lane]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -30,6 +30,8 @@ _MOST_SHAPES = 32  # each takes about 2 ms to make
 _FIRST_SEQUENCE = 1 << 62
 
 Tokens = Mapping[str, msgspec.Raw]
+#: Changes a row before anybody sees it; None: it is not wanted. Raises DecodeError.
+Change = Callable[[dict[str, msgspec.Raw]], dict[str, msgspec.Raw] | None]
 
 
 class _Meta(msgspec.Struct):
@@ -79,14 +81,17 @@ class LineReader:
         only: Collection[tuple[str, ...]] | None = None,
         *,
         cells: bool = False,
+        change: Change | None = None,
     ) -> None:
         """Of a file with several tables, lines with just the columns *only*.
 
-        With *cells*, rows have them where they cost little.
+        With *cells*, rows have them where they cost little. *table* is what *change*
+        makes of rows.
         """
         self.table = table
         self._cells = cells
         self._only = only
+        self._change = change
         self._narrowed: dict[tuple[str, ...], TableSchema] = {}
         self._same: dict[str, TableSchema] = {table.model_version: table}
         self._shape: Shape | None = None
@@ -101,9 +106,10 @@ class LineReader:
         """The row with the schema of just its columns, and its company.
 
         Its version is that of the *snapshot*, or the last change that the row tells
-        of itself, not after *now*. None: it is another table's. Raises DecodeError.
+        of itself, not after *now*. None: it is another table's, or not wanted. Raises
+        DecodeError.
         """
-        if self._only is None:
+        if self._only is None and self._change is None:
             _check_utf8(line)
             shape = self._shape
             if shape and (taken := shape.take(line)) is not None:
@@ -111,16 +117,35 @@ class LineReader:
         tokens = parse_line(line)
         if self._only is not None and tuple(tokens) not in self._only:
             return None
-        return self.take(line, tokens, snapshot, now)
+        if self._change is None:
+            return self.take(line, tokens, snapshot, now)
+        return self._changed(self._change, tokens, snapshot, now)
 
     def take(
         self, line: bytes, tokens: Tokens, snapshot: Version | None, now: int
     ) -> tuple[TableSchema, Row, str]:
         """What ``read`` returns, of a line that is taken apart already."""
+        key, version, company = self._told(tokens, snapshot, now)
+        return self._schema(tuple(tokens)), Row(key, version, line), company
+
+    def _told(
+        self, tokens: Tokens, snapshot: Version | None, now: int
+    ) -> tuple[Key, Version, str]:
         key = self._key([tokens.get(name) for name in self.table.key])
         version = own_version(tokens, now) if snapshot is None else snapshot
-        company = text_of(tokens, "companyId")
-        return self._schema(tuple(tokens)), Row(key, version, line), company
+        return key, version, text_of(tokens, "companyId")
+
+    def _changed(
+        self, change: Change, tokens: Tokens, snapshot: Version | None, now: int
+    ) -> tuple[TableSchema, Row, str] | None:
+        """What the row tells of itself is read before it is changed."""
+        key, version, company = self._told(tokens, snapshot, now)
+        kept = change({**tokens})
+        if kept is None:
+            return None
+        names = tuple(kept)
+        schema = self._narrowed.get(names) or self._narrow(names)
+        return schema, Row(key, version, msgspec.json.encode(kept)), company
 
     def _usual(
         self,

@@ -13,10 +13,11 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from .claims import Claims, Identity
@@ -36,10 +37,12 @@ from .gathering import Gathering
 from .intake import Intake, Taken
 from .ledger import Move, Quarantined
 from .plugins import BatchReport
-from .registry import NatsSchemas, Registry
+from .policy import Ask
+from .registry import LATEST, NatsSchemas, Registry
 from .repeats import Repeats
 from .standing import Standing, State
 from .stream import Feed
+from .transforms import Transforms
 from .waiting import Backoff
 from .work import Work, make_work
 from .writer import Writer, Written
@@ -67,6 +70,8 @@ class Options:
     companies: tuple[str, ...]
     look_back: timedelta | None = None
     watch: Callable[[Message], None] | None = None
+    transforms: Transforms | None = None
+    check: Callable[[Ask], Awaitable[None]] | None = None  # of names, at the start
 
 
 class _StoppedError(Exception):
@@ -82,9 +87,11 @@ class Pipeline:
         self._options = options
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eds-writer")
         self._writer = Writer(destination)
-        self._intake = Intake(options.watch)
-        self._registry = Registry(NatsSchemas(feed), self._schema_came)
-        self._repeats = Repeats(feed, self._intake, self._registry.get)
+        transforms = options.transforms
+        self._intake = Intake(options.watch, transforms=transforms)
+        self._schemas = NatsSchemas(feed)
+        self._registry = Registry(self._schemas, self._schema_came)
+        self._repeats = Repeats(feed, self._intake, self._registry.get, transforms)
         claims = Claims(feed, destination, options.identity, self._call)
         self._companies = Companies(feed, self._intake, claims, self._repeats)
         self._positions = claims.positions
@@ -130,6 +137,8 @@ class Pipeline:
     async def _start(self) -> None:
         await self._call(self._destination.open)
         await self._feed.open()
+        if self._options.check is not None:
+            await self._options.check(partial(self._schemas.fetch, version=LATEST))
         await self._companies.take_all(self._options.companies, self._options.look_back)
         await self._reload()
 
@@ -173,10 +182,11 @@ class Pipeline:
     def _moves(self, taken: Taken) -> dict[str, Move]:
         """Of the companies that *taken* is from; once a minute of idle ones, too.
 
-        Each costs a statement, and there may be hundreds of companies.
+        Each costs a statement, and there may be hundreds of companies. Idle is also
+        who had nothing but what is left out.
         """
         all_moves = self._positions.moves(taken.reached)
-        companies = {entry.message.company for entry in taken.entries}
+        companies = {e.message.company for e in taken.entries if not e.is_left_out}
         due = time.monotonic() >= self._next_idle_move
         if due:
             self._next_idle_move = time.monotonic() + self._idle_move_every

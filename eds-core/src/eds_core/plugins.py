@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from queue import Full, Queue
 from threading import Thread
+from typing import NamedTuple
+
+import msgspec
 
 from .driver import hookspec
 from .errors import ConfigError
 from .ledger import Quarantined, TableStatus
+from .schema import TableSchema
 
 log = logging.getLogger("eds.plugins")
 
@@ -55,6 +59,48 @@ class Observer:
 
         They hold the shop's data. A message that is tried again and fails again comes
         again. After a crash between the commit and this call, nobody is told.
+        """
+
+
+#: A row while it is changed: each column's JSON text, in the order of the columns.
+Columns = dict[str, msgspec.Raw]
+
+
+class Transform(NamedTuple):
+    """What a plugin does to the rows of one table."""
+
+    #: The table as it is then: columns may be gone, new, or of another type. Its name
+    #: and its key stay.
+    table: TableSchema
+    #: Returns the row as it is to be, which may be the argument, changed; None: the
+    #: row is left out. What it raises keeps that row from being written.
+    row: Callable[[Columns], Columns | None]
+    #: Tells this from what was done before: a broken import continues only under the
+    #: same name.
+    name: str = ""
+
+
+class Transformer:
+    """Hooks that change what is written, before disk or log see any of it.
+
+    What they do must depend on their arguments alone, and doing it to a row twice
+    must be the same as once: a message out of the quarantine comes by again.
+    """
+
+    @hookspec
+    def drops_table(self, table: str) -> bool:  # noqa: ARG002 - a specification
+        """Whether nothing of the table of that name is wanted.
+
+        Asked once for each name; no event of such a table is even decoded.
+        """
+        return False
+
+    @hookspec
+    def transform(self, table: TableSchema) -> Transform | None:
+        """Say what is to be done to rows of *table*; None: nothing.
+
+        Asked once for each schema that comes, before the first row of it. Rows of an
+        import are changed in several threads.
         """
 
 

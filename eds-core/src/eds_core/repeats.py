@@ -11,11 +11,12 @@ from .decode import decode
 from .errors import DecodeError
 from .event import Message
 from .failpoints import reached
-from .intake import Entry, Intake, Schemas
+from .intake import Entry, Intake, Schemas, transform
 from .ledger import Parked, Quarantined
 from .line import finish_event, is_line, line_event
 from .positions import Positions
 from .stream import Feed
+from .transforms import Transforms
 from .work import Work, make_work
 
 log = logging.getLogger("eds.pipeline")
@@ -40,10 +41,17 @@ class _Resume:
 class Repeats:
     """Parked tables, and what has been asked to be tried again."""
 
-    def __init__(self, feed: Feed, live: Intake, schemas: Schemas) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        live: Intake,
+        schemas: Schemas,
+        transforms: Transforms | None = None,
+    ) -> None:
         self._feed = feed
         self._live = live
         self._schemas = schemas
+        self._transforms = transforms
         self._parked: dict[Name, Parked] = {}
         self._resumes: dict[Name, _Resume] = {}
 
@@ -99,7 +107,7 @@ class Repeats:
         reached("resume.before")
         log.info("table %s resumes at sequence %d", parked.table, parked.sequence)
         self._parked[name] = parked
-        intake = Intake(arrived=self._live.arrived)
+        intake = Intake(arrived=self._live.arrived, transforms=self._transforms)
         intake.open_lane(parked.company, parked.sequence - 1)
         subject = self._feed.follow(
             parked.company, intake.put, after=parked.sequence - 1, table=parked.table
@@ -139,7 +147,7 @@ class Repeats:
         """Work that tries quarantined messages again; None when there is none.
 
         One whose schema is still being asked for waits for the next time, one of a
-        parked table until that is resumed.
+        parked table until that is resumed. What is left out by now is forgotten.
         """
         mine = [
             entry
@@ -150,6 +158,9 @@ class Repeats:
         ready = [(q, entry) for q in mine if (entry := self._decoded(q.message))]
         if not ready:
             return None
+        for q, entry in ready:
+            if entry.is_left_out:
+                log.info("%s (%s) is not wanted any more: forgotten", q.id, q.table)
         moves = positions.touches({q.company for q, _ in ready})
         work = make_work([entry for _, entry in ready], moves)
         settled = [q.id for q, _ in ready if q.id not in work.quarantine]
@@ -157,21 +168,26 @@ class Repeats:
 
     def _decoded(self, message: Message) -> Entry | None:
         entry = Entry(message)
+        if self._transforms is not None and self._transforms.drops(message.table):
+            return entry
         try:
             if is_line(message):
-                return self._line(entry)
-            entry.event = decode(message)
-            entry.schema = self._schemas(entry.event)
+                self._read_line(entry)
+            else:
+                entry.event = decode(message)
+                entry.schema = self._schemas(entry.event)
         except DecodeError as error:
             entry.error = error
             return entry
-        return entry if entry.schema is not None else None
-
-    def _line(self, entry: Entry) -> Entry | None:
-        """A line that an import could not apply; None while its schema is awaited."""
-        table = self._schemas(line_event(entry.message))
-        if table is None:
+        if entry.schema is None:
             return None
-        now = time.time_ns()
-        entry.event, entry.schema = finish_event(entry.message, table, now)
+        if self._transforms is not None:  # once more; what fails stays as it was kept
+            transform(entry, self._transforms)
         return entry
+
+    def _read_line(self, entry: Entry) -> None:
+        """A line that an import could not apply, unless its schema is awaited."""
+        table = self._schemas(line_event(entry.message))
+        if table is not None:
+            now = time.time_ns()
+            entry.event, entry.schema = finish_event(entry.message, table, now)

@@ -22,8 +22,10 @@ from .dump import Dump
 from .errors import ConfigError, EdsError, TakenOver
 from .health import Health, HealthOptions
 from .pipeline import Options, Pipeline
+from .policy import Policy
 from .standing import State
 from .stream import Feed, Settings
+from .transforms import find_transforms
 from .urls import place_of, redact
 
 log = logging.getLogger("eds")
@@ -55,6 +57,7 @@ class ServerOptions:
     dump_dir: Path | None = None
     trace: bool = False
     health: HealthOptions | None = None
+    policy: Policy | None = None
 
 
 class Server:
@@ -78,6 +81,8 @@ class Server:
         titles = [driver.title for driver in drivers]
         self._health = Health(options.health, list(zip(names, titles, strict=True)))
         plugins = tuple(plugins)
+        policy = options.policy.plugins() if options.policy is not None else ()
+        self._transforms = find_transforms((*policy, *plugins))
         self._destinations = [
             Destination(driver, (*plugins, meter))
             for driver, meter in zip(drivers, self._health.meters, strict=True)
@@ -180,11 +185,14 @@ class Server:
 
     def _pipeline_options(self, *, first: bool) -> Options:
         """Each destination reads for itself; one of them is enough to be watched."""
+        policy = self._options.policy
         return Options(
             identity=identity_of(self._credentials, self._options.prefix),
             companies=self._credentials.companies,
             look_back=self._options.look_back,
             watch=self._watch if first else None,
+            transforms=self._transforms,
+            check=policy.check if policy is not None and first else None,
         )
 
 

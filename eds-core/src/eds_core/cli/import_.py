@@ -21,6 +21,7 @@ from .options import (
     set_up,
     start_time_option,
 )
+from .policy import policy_of, policy_options
 
 
 @click.command("import")
@@ -108,6 +109,7 @@ from .options import (
     envvar="EDS_MAX_UNPACKED",
     help="Refuse to unpack more than that in all, e.g. 50G.",
 )
+@policy_options
 @logging_options
 @click.pass_context
 def command(
@@ -170,6 +172,7 @@ def command(
         prune=prune,
         restart=restart,
         tables=known_tables(),
+        policy=policy_of(ctx),
     )
     several = [options(url=url, limits=Limits(max_ratio, max_unpacked)) for url in urls]
     ctx.exit(run_imports(several, silent=silent))

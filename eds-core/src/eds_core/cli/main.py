@@ -163,6 +163,12 @@ _TAKE_A_VALUE = {
     "--health-port",
     "--importer",
     "--log-format",
+    "--only",
+    "--except",
+    "--exclude-column",
+    "--redact-column",
+    "--hash-column",
+    "--hash-salt-file",
 }
 
 

@@ -21,6 +21,7 @@ from .options import (
     start_time_option,
     tell_of_passwords,
 )
+from .policy import policy_of, policy_options
 
 
 @click.command("server")
@@ -63,6 +64,7 @@ from .options import (
 )
 @health_options
 @log_format_option
+@policy_options
 @logging_options
 @click.pass_context
 def command(
@@ -133,6 +135,7 @@ def command(
                 look_back=consumer_start_time,
                 dry_run=dry_run,
                 tables=known_tables(),
+                policy=policy_of(ctx),
             )
             for url in urls
         ]
@@ -147,5 +150,6 @@ def command(
         dump_dir=dump_dir,
         trace=trace_nats,
         health=health_of(health_host, health_port),
+        policy=policy_of(ctx),
     )
     ctx.exit(serve(options, tuple(installed_plugins())))

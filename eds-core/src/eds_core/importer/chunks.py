@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from eds_core.errors import DecodeError, EdsError
 from eds_core.event import Key, Row
 from eds_core.ledger import Quarantined
-from eds_core.line import MAX_LINE, LineReader, line_message, parse_line, text_of
+from eds_core.line import MAX_LINE, line_message, parse_line, text_of
 from eds_core.schema import TableSchema
+from eds_core.transforms import not_kept
 
 from .plan import Item
 from .reading import Line
@@ -98,7 +99,7 @@ class Chunker:
         cells: bool = False,
     ) -> None:
         self._item = item
-        self._reader = LineReader(item.table, item.only, cells=cells)
+        self._reader = item.reader(cells=cells)
         self._companies = frozenset(companies)
         self._default = default_company
         self._good = self._bad = 0
@@ -124,6 +125,8 @@ class Chunker:
             if read is None:
                 return False
             schema, row, company = read
+            if self._item.transform is not None:  # as it is to be kept from now on
+                line = line._replace(data=bytes(row.after))
             if company and company not in self._ours:
                 self._check_company(company)
         except DecodeError as error:
@@ -146,6 +149,8 @@ class Chunker:
     def _broken(self, chunk: Chunk, line: Line, error: DecodeError) -> bool:
         if not self._item.keeps_broken:
             return False
+        if self._item.transform is not None:
+            line, error = line._replace(data=b""), not_kept(error)
         self._bad += 1
         if self._bad >= _ALL_BAD and not self._good:
             raise FileError(

@@ -85,11 +85,16 @@ class Found:
     sources: list[Source] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
+    unwanted: list[str] = field(default_factory=list)  # of tables that are left out
     errors: list[str] = field(default_factory=list)
 
     def tell(self) -> None:
         """Say once what was passed over."""
-        for why, names in (("no exports", self.foreign), ("hidden", self.hidden)):
+        for why, names in (
+            ("no exports", self.foreign),
+            ("hidden", self.hidden),
+            ("of tables that are left out", self.unwanted),
+        ):
             if names:
                 more = len(names) - _SHOWN
                 rest = f" and {more} more" if more > 0 else ""

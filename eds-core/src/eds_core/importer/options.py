@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from eds_core.event import Version
+from eds_core.policy import Policy
 
 from .tally import Tally
 from .unpack import Limits
@@ -32,6 +33,7 @@ class ImportOptions:
     restart: bool = False
     limits: Limits = field(default_factory=Limits)
     tables: tuple[str, ...] = ()  # names to try when a file tells none
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)

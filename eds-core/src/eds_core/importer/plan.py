@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from eds_core.decode import MAX_AHEAD
 from eds_core.errors import ConfigError, DecodeError
 from eds_core.event import Version
-from eds_core.line import parse_line
+from eds_core.line import LineReader, parse_line
 from eds_core.schema import TableSchema
+from eds_core.transforms import TableTransform, Transforms
 
 from .files import Found, Source, digest_of
 from .matching import Names, match
@@ -36,13 +37,21 @@ class Item:
     snapshot: Version | None  # of all rows; None: each row tells its own
     only: frozenset[Names] | None = None  # lines with just these columns
     keeps_broken: bool = True  # lines that are no rows are this table's
+    transform: TableTransform | None = None  # None: no table's rows are changed
 
     @property
     def id(self) -> str:
-        """Equal only for the same bytes, for the same table and version."""
+        """Equal only for the same bytes, for the same table, version and transform."""
         member = self.source.member.name if self.source.member else ""
-        told = (self.source.digest, member, self.table.name, str(self.snapshot))
+        told = [self.source.digest, member, self.table.name, str(self.snapshot)]
+        if self.transform is not None and self.transform.name:
+            told.append(self.transform.name)
         return hashlib.sha256("\0".join(told).encode()).hexdigest()
+
+    def reader(self, *, cells: bool = False) -> LineReader:
+        """Makes rows of the file's lines."""
+        change = self.transform.change if self.transform is not None else None
+        return LineReader(self.table, self.only, cells=cells, change=change)
 
 
 @dataclass(slots=True)
@@ -87,12 +96,14 @@ class Planner:
         snapshot: Version | None = None,
         *,
         guesses: bool = False,
+        transforms: Transforms | None = None,
     ) -> None:
         self._schemas = schemas
         self._names = list(names)
         self._asked_for = table
         self._snapshot = snapshot
         self._guesses = guesses
+        self._transforms = transforms
         self._guessed: dict[str, Guess] = {}
         self._known: Mapping[str, TableSchema] | None = None
 
@@ -100,6 +111,9 @@ class Planner:
         """Say what each file is. Raises ConfigError when that is not clear."""
         plan = Plan()
         for source in found.sources:
+            if self._drops(source.told.table):
+                found.unwanted.append(source.name)
+                continue
             try:
                 items = await self._items(source)
                 if items and not source.digest:
@@ -115,16 +129,23 @@ class Planner:
             else:
                 found.foreign.append(source.name)
         found.tell()
-        plan.items = _once([self._final(item) for item in plan.items])
+        wanted = [item for item in plan.items if not self._drops(item.table.name)]
+        plan.items = _once([self._final(item) for item in wanted])
         # Of one table the older file comes first: fewer rows are written twice.
         plan.items.sort(key=lambda item: item.snapshot or Version(0))
         return plan
 
+    def _drops(self, table: str) -> bool:
+        return self._transforms is not None and self._transforms.drops(table)
+
     def _final(self, item: Item) -> Item:
-        """With what later files have told of its table."""
+        """With what later files have told of its table, and as it is to be written."""
         guess = self._guessed.get(item.table.name)
-        known = guess.schema if guess else None
-        return replace(item, table=known) if known else item
+        table = (guess.schema if guess else None) or item.table
+        if self._transforms is None or not self._transforms.changes:
+            return replace(item, table=table)
+        transform = self._transforms.of(table)
+        return replace(item, table=transform.table, transform=transform)
 
     async def _items(self, source: Source) -> list[Item]:
         snapshot = self._version(source)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from eds_core.errors import DecodeError
 from eds_core.event import Row
-from eds_core.line import LineReader
 from eds_core.schema import TableSchema
 
 from .plan import Item
@@ -27,7 +26,7 @@ class Read(NamedTuple):
 def read_again(writer: Writer, items: Iterable[Item]) -> Iterator[Read]:
     """All rows of *items*. Raises StoppedError when *writer* is to stop."""
     for item in items:
-        reader = LineReader(item.table, item.only)
+        reader = item.reader()
         with item.source.open() as stream:
             for line in read_lines(stream, item.source.name):
                 writer.check()

@@ -24,6 +24,7 @@ from eds_core.errors import ConfigError, TakenOver
 from eds_core.failpoints import reached
 from eds_core.registry import NatsSchemas
 from eds_core.stream import Feed, Settings
+from eds_core.transforms import find_transforms
 
 from .files import find
 from .holding import Holding
@@ -48,6 +49,8 @@ class Import:
         self.tally = Tally()
         self._options = options
         self._plugins = tuple(plugins)
+        policy = options.policy.plugins() if options.policy is not None else ()
+        self._transforms = find_transforms((*policy, *self._plugins))
         path = options.credentials
         self._credentials = None if path is None else read_credentials(path)
         self._stopping = asyncio.Event()
@@ -135,20 +138,25 @@ class Import:
 
     async def _plan(self, feed: Feed | None) -> Plan:
         options = self._options
+        schemas = self._schemas(feed)
+        if options.policy is not None:
+            await options.policy.check(schemas.get if feed is not None else None)
         found = await asyncio.to_thread(find, options.paths, options.limits)
         self.tally.unreadable = found.errors
         planner = Planner(
-            self._schemas(feed),
+            schemas,
             options.tables,
             options.table,
             options.snapshot,
             guesses=feed is None,
+            transforms=self._transforms,
         )
         plan = await planner.plan(found)
         if not plan.items and not found.errors:
             places = ", ".join(str(path) for path in options.paths)
+            wanted = " of tables that are wanted" if found.unwanted else ""
             raise ConfigError(
-                f"there are no exported files in {places}",
+                f"there are no exported files{wanted} in {places}",
                 advice="name the folder or the files of an export; --table TABLE "
                 "says which table a file without a telling name holds",
             )
