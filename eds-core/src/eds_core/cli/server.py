@@ -9,7 +9,6 @@ import click
 
 from eds_core.errors import ConfigError
 
-from .imports import run_imports
 from .options import (
     Prefix,
     logging_options,
@@ -108,6 +107,7 @@ def command(
         from eds_core.importer.options import ImportOptions
 
         from .import_ import known_tables
+        from .imports import run_imports
 
         imports = [
             ImportOptions(
