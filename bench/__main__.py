@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from bench import imports, latency, soak, stages, stream
+from bench import driver, imports, latency, soak, stages, start, stream
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="WHAT")
-    for module in (imports, latency, soak, stages, stream):
+    for module in (stream, latency, imports, driver, stages, start, soak):
         name = getattr(module, "NAME", module.__name__.rpartition(".")[2])
         about = (module.__doc__ or "").partition("\n")[0]
         command = commands.add_parser(
