@@ -148,6 +148,7 @@ def _is_word(text: str) -> bool:
 
 
 _TAKE_A_VALUE = {
+    "--company",
     "--creds",
     "--server",
     "--consumer-prefix",

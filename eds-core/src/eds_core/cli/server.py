@@ -19,6 +19,13 @@ from .options import (
 )
 
 
+def _ids(
+    _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Several may be in one value, with commas."""
+    return tuple(id_.strip() for item in value for id_ in item.split(",") if id_)
+
+
 @click.command("server")
 @click.argument("urls", nargs=-1, metavar="URL...", envvar="EDS_URL")
 @click.option(
@@ -34,6 +41,15 @@ from .options import (
     default="",
     envvar="EDS_CONSUMER_PREFIX",
     help="Put this in front of the consumers' names.",
+)
+@click.option(
+    "--company",
+    "companies",
+    multiple=True,
+    callback=_ids,
+    envvar="EDS_COMPANY",
+    metavar="ID[,ID...]",
+    help="Only this company of the credentials; may be repeated.",
 )
 @start_time_option
 @click.option(
@@ -66,6 +82,7 @@ def command(
     creds: Path | None,
     servers: tuple[str, ...],
     consumer_prefix: str,
+    companies: tuple[str, ...],
     consumer_start_time: timedelta | None,
     importer: Path | None,
     dry_run: bool,
@@ -103,6 +120,11 @@ def command(
     tell_of_passwords(ctx, urls)
     urls = tuple(dict.fromkeys(urls))
     servers = servers or (DEFAULT_SERVER,)
+    if importer is not None and companies:
+        raise ConfigError(
+            "--company does not go with --importer",
+            advice="an import loads the rows that are in the files, of all companies",
+        )
     if importer is not None:
         from eds_core.importer.options import ImportOptions
 
@@ -129,6 +151,7 @@ def command(
         servers=servers,
         prefix=consumer_prefix,
         look_back=consumer_start_time,
+        companies=companies,
         dry_run=dry_run,
         dump_dir=dump_dir,
         trace=trace_nats,
