@@ -16,6 +16,7 @@ from bench import (
     start,
     stream,
     suite,
+    tuning,
 )
 
 MODULES = (
@@ -25,6 +26,7 @@ MODULES = (
     driver,
     stages,
     companies,
+    tuning,
     start,
     soak,
     suite,

@@ -49,6 +49,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_common_options(parser)
     parser.add_argument("--database", choices=KINDS, default="postgresql")
     parser.add_argument("--table", default="order")
+    parser.add_argument(
+        "--local-infile", action="store_true", help="MySQL loads by LOAD DATA"
+    )
     parser.add_argument("--rows", type=int, default=20_000, help="at most, of a round")
     parser.add_argument("--batch", default="1,10,100,1000,5000", help="%(default)s")
 
@@ -68,7 +71,8 @@ class Alone:
     def __init__(self, database: Database, options: argparse.Namespace) -> None:
         self._database, self._name = database, options.table
         self._url = database.new_url()
-        self._destination: Destination = open_destination(self._url)
+        more = "?local_infile=1" if options.local_infile else ""
+        self._destination: Destination = open_destination(self._url + more)
         self._destination.ledger.create()
         self._model = bench_models()[self._name]
         self._schema = schema_of(self._model)

@@ -109,9 +109,10 @@ class Trip:
         some = islice(self._events, max(10, int(rate * self._seconds)))
         nats = self._sandbox.server.pid or 0
         eds, database = usage(self._server.pid), self._database.cpu()
-        others, began = usage(nats), time.perf_counter()
-        times = await _seen(self._sandbox, self._url, some, rate)
-        seconds, after = time.perf_counter() - began, usage(self._server.pid)
+        others = usage(nats)
+        seen = await _seen(self._sandbox, self._url, some, rate)
+        times = [(end - begin) / 1e9 for begin, end in seen]
+        seconds, after = (seen[-1][1] - seen[0][0]) / 1e9, usage(self._server.pid)
         cpu = {
             "EDS": after.cpu - eds.cpu,
             "nats": usage(nats).cpu - others.cpu,
@@ -129,8 +130,8 @@ class Trip:
 
 async def _seen(
     sandbox: Sandbox, url: str, some: Iterator[ShopEvent], rate: float
-) -> list[float]:
-    """Publish *some* and return the seconds until each was visible."""
+) -> list[tuple[int, int]]:
+    """Publish *some*; return when each was sent and visible, in nanoseconds."""
     events = list(some)
     processes = multiprocessing.get_context("spawn")
     published: Synchronized[int] = processes.Value("q", 0)
@@ -148,7 +149,7 @@ async def _seen(
     finally:
         watcher.terminate()
         watcher.join()
-    return [(end - begin) / 1e9 for begin, end in zip(sent, seen, strict=True)]
+    return list(zip(sent, seen, strict=True))
 
 
 async def _publish(

@@ -61,16 +61,23 @@ def own_postgres() -> Iterator[PostgresServer]:
 class EdsServer:
     """`eds server` as a process of its own, streaming into *url*.
 
-    *nats* is where it connects, by default to the sandbox itself.
+    *nats* is where it connects, by default to the sandbox itself; *change* is a
+    statement of Python that it executes before it starts.
     """
 
     def __init__(
-        self, sandbox: Sandbox, url: str, log: Path, *more: str, nats: str = ""
+        self,
+        sandbox: Sandbox,
+        url: str,
+        log: Path,
+        *more: str,
+        nats: str = "",
+        change: str = "",
     ) -> None:
         self.url = url
         self._log = log
-        program = Path(sys.executable).with_name("eds")
-        self._command: list[str | Path] = [sys.executable, program, "server"]
+        program = f"{change}\nfrom eds_core.cli import main\nmain()"
+        self._command: list[str | Path] = [sys.executable, "-c", program, "server"]
         self._command += [
             "--creds",
             sandbox.credentials,

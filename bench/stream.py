@@ -21,8 +21,8 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -62,6 +62,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(options: argparse.Namespace) -> None:
+    async with racing(options) as race:
+        runs = await paired(options.runs, race.ways())
+    report("stream", options, runs, ratios(runs), race.facts())
+    race.check()
+
+
+@asynccontextmanager
+async def racing(options: argparse.Namespace) -> AsyncIterator[Race]:
+    """A stream with all events in it, and a database."""
     make = _small if options.small else generate
     events = list(islice(make(options.seed), options.events))
     with tempfile.TemporaryDirectory(prefix="eds-bench-") as name:
@@ -72,11 +81,7 @@ async def run(options: argparse.Namespace) -> None:
                 events, gzip_share=options.gzip_share
             )
             with own_database(options.database) as database:
-                race = Race(sandbox, database, events, sequences[-1], options)
-                runs = await paired(options.runs, race.ways())
-    report("stream", options, runs, ratios(runs), race.facts())
-    if not race.correct:
-        raise SystemExit("the tables are NOT what a plain replay gives")
+                yield Race(sandbox, database, events, sequences[-1], options)
 
 
 def _small(seed: int) -> Iterator[ShopEvent]:
@@ -100,7 +105,7 @@ class Race:
         self._models: dict[str, Model] = {name: bench_models()[name] for name in state}
         self._expected = digest_of_state(state, self._models)
         self._url = ""
-        self.correct = True
+        self._correct = True
 
     def ways(self) -> Ways:
         compared = {
@@ -109,7 +114,7 @@ class Race:
             COPY: self._copy,
             JSON: self._json,
         }
-        return {EDS: self._eds, **(compared if self._options.naive_events else {})}
+        return {EDS: self.eds, **(compared if self._options.naive_events else {})}
 
     def facts(self) -> dict[str, object]:
         events = self._events
@@ -117,15 +122,20 @@ class Race:
         return {
             "bytes per event": round(size),
             "rows touched": len({(event.table, event.key) for event in events}),
-            "equal to the replay": self.correct,
+            "equal to the replay": self._correct,
         }
 
-    async def _eds(self) -> Run:
+    def check(self) -> None:
+        if not self._correct:
+            raise SystemExit("the tables are NOT what a plain replay gives")
+
+    async def eds(self, change: str = "") -> Run:
+        """Catch up on a new database, by a server that is changed like this."""
         self._database.drop()
         self._url = self._database.new_url()
-        run = await asyncio.to_thread(self._catch_up)
+        run = await asyncio.to_thread(self._catch_up, change)
         found = await asyncio.to_thread(digest_of_database, self._url, self._models)
-        self.correct &= found == self._expected
+        self._correct &= found == self._expected
         return run
 
     async def _naive(self) -> Run:
@@ -153,11 +163,12 @@ class Race:
         seconds = time.perf_counter() - began
         return Run(len(payloads), seconds, {"reader": time.process_time() - own})
 
-    def _catch_up(self) -> Run:
+    def _catch_up(self, change: str) -> Run:
         log = self._sandbox.directory / "eds.log"
         nats = self._sandbox.server.pid or 0
         more = "--consumer-start-time", "24h"
-        with EdsServer(self._sandbox, self._url, log, *more) as server:
+        server = EdsServer(self._sandbox, self._url, log, *more, change=change)
+        with server:
             until(server, partial(is_there, self._url))
             with plain(self._url) as tables:
 

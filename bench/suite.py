@@ -30,6 +30,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "driver-mysql": ("driver", "--database", "mysql"),
     "driver-sqlite": ("driver", "--database", "sqlite"),
     "companies": ("companies",),
+    "tuning": ("tuning",),
     "start": ("start",),
 }
 

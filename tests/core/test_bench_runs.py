@@ -115,6 +115,26 @@ def test_each_verb_of_a_driver_is_measured_by_the_size_of_its_batch(tmp_path, da
             assert told(figures, f"{verb}, {size} / {other}") == about(expected)
 
 
+def test_bounds_are_changed_one_by_one(tmp_path):
+    options = ["--database", "sqlite", "--events", "300"]
+    figures = measure(tmp_path, "tuning", *options)
+
+    assert figures["equal to the replay"]
+    assert len(figures["runs"]) == len(figures["ratios"]) + 1
+    for name, found in figures["ratios"].items():
+        way, _, other = name.partition(" / ")
+        assert found["median"] == about(rate(figures, way) / rate(figures, other))
+
+
+def test_one_process_is_compared_with_two(tmp_path):
+    options = ["--database", "sqlite", "--companies", "2", "--events", "200"]
+    figures = measure(tmp_path, "companies", *options)
+
+    expected = rate(figures, "2 processes") / rate(figures, "1 process")
+    assert told(figures, "2 processes / 1 process") == about(expected)
+    assert figures["runs"]["2 processes"]["peak RSS MiB"] > 1
+
+
 @NO_POSTGRES
 def test_a_start_is_measured_until_the_server_is_ready(tmp_path):
     figures = measure(tmp_path, "start")
