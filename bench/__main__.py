@@ -7,6 +7,7 @@ import asyncio
 
 from bench import (
     companies,
+    costs,
     driver,
     imports,
     latency,
@@ -26,6 +27,7 @@ MODULES = (
     driver,
     stages,
     companies,
+    costs,
     tuning,
     start,
     soak,

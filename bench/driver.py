@@ -2,11 +2,12 @@
 
 In this process, without a stream: batches of rows of `order` (70 columns; `--table
 core_charge`: 10) with distinct keys go through the destination as the pipeline sends
-them, a transaction for each, with tombstones and the guard of versions, but without
-the checkpoint. In turn with that, in each round: the database's own load of the same
-rows, ready made (COPY as text, LOAD DATA LOCAL, `executemany` of SQLite), into an
-empty table with the same primary key; and one-row upserts by hand, each with its
-commit, which is what a batch of 1 is compared with.
+them, a transaction for each, with tombstones and the guard of versions; once more
+with the checkpoint, which moves in the same transaction. In turn with that, in each
+round: the database's own load of the same rows, ready made (COPY as text, LOAD DATA
+LOCAL, `executemany` of SQLite), into an empty table with the same primary key; and
+one-row upserts by hand, each with its commit, which is what a batch of 1 is compared
+with.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import time
 from asyncio import to_thread
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
@@ -30,19 +32,21 @@ from bench.report import add_common_options, report
 from bench.rounds import Run, Runs, Ways, paired, speed_ratio
 from eds_core.destination import Destination, open_destination
 from eds_core.event import Key, Row, Version, VersionedKey
+from eds_core.ledger import Checkpoint, Move
 from eds_core.line import LineReader
 from eds_core.model import parse_reply
-from eds_core.sandbox import Model
+from eds_core.sandbox import COMPANY, Model
 from eds_core.schema import TableSchema
 
 MOST_BATCHES = 200  # of one size in a round
 WALL = 1_800_000_000_000_000_000  # of the first version
 COPY, BARE = "COPY", "bare upserts"
 INSERT, UPDATE, DELETE, LOAD = "insert", "update", "delete", "bulk_load"
+MOVED = "insert, with the checkpoint"
 BARE_TABLE = "bench_bare"
 
 T = TypeVar("T")
-Verb: TypeAlias = Callable[[TableSchema, Sequence[Any]], int]
+Verb: TypeAlias = Callable[[TableSchema, Sequence[Any]], object]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +77,12 @@ class Alone:
         self._url = database.new_url()
         more = "?local_infile=1" if options.local_infile else ""
         self._destination: Destination = open_destination(self._url + more)
-        self._destination.ledger.create()
+        ledger = self._destination.ledger
+        ledger.create()
+        ledger.establish(Checkpoint(COMPANY, 0, 0, "account", "stream", ""))
+        claimed = ledger.claim(COMPANY, "bench", "server")
+        assert claimed is not None
+        self._move = Move(COMPANY, claimed.epoch, 0, 0, WALL)
         self._model = bench_models()[self._name]
         self._schema = schema_of(self._model)
         self._destination.prepare(self._schema)
@@ -92,6 +101,7 @@ class Alone:
         for size in sizes:
             for verb, way in (
                 (INSERT, partial(self._upsert, new=True)),
+                (MOVED, self._moved),
                 (UPDATE, self._upsert),
                 (DELETE, self._delete),
                 (LOAD, self._load),
@@ -114,6 +124,20 @@ class Alone:
         if new:
             self._empty()
         return self._each(self._destination.upsert, self._made(size), size)
+
+    def _moved(self, size: int) -> Run:
+        """With what proves in each transaction that the company is ours still."""
+        self._empty()
+        upsert, ledger = self._destination.upsert, self._destination.ledger
+
+        def write(table: TableSchema, rows: Sequence[Row]) -> None:
+            move = self._move = replace(
+                self._move, old=self._move.new, new=self._move.new + 1
+            )
+            ledger.advance([move])
+            upsert(table, rows)
+
+        return self._each(write, self._made(size), size)
 
     def _delete(self, size: int) -> Run:
         keys = [VersionedKey(row.key, row.version) for row in self._made(size)]
@@ -190,5 +214,5 @@ def ratios(runs: Runs, sizes: Sequence[int]) -> dict[str, dict[str, object]]:
         f"{verb}, {size} / {other}": speed_ratio(runs[f"{verb}, {size}"], runs[other])
         for size in sizes
         for other in (BARE if size == 1 else COPY,)
-        for verb in (INSERT, UPDATE, DELETE, LOAD)
+        for verb in (INSERT, MOVED, UPDATE, DELETE, LOAD)
     }

@@ -30,6 +30,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "driver-mysql": ("driver", "--database", "mysql"),
     "driver-sqlite": ("driver", "--database", "sqlite"),
     "companies": ("companies",),
+    "costs": ("costs",),
     "tuning": ("tuning",),
     "start": ("start",),
 }

@@ -8,6 +8,7 @@ the same stream as in `stream`, with one of them changed before it starts.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from functools import partial
 
 from bench import stream
@@ -25,7 +26,6 @@ def batches(events: int) -> str:
 
 
 CHANGES = {
-    AS_IT_IS: "",
     **{f"batches of {n:,} events": batches(n) for n in (100, 500, 2_000, 8_000)},
     "4 MiB under way": (
         "from eds_core.stream.credit import Pool\n"
@@ -47,13 +47,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(options: argparse.Namespace) -> None:
+    await compare("tuning", CHANGES, options)
+
+
+async def compare(
+    name: str, changes: Mapping[str, str], options: argparse.Namespace
+) -> None:
+    """Catch up with each of *changes*, in turn with EDS as it is."""
     async with stream.racing(options) as race:
-        ways = {name: partial(race.eds, change) for name, change in CHANGES.items()}
-        runs = await paired(options.runs, ways)
-    found = {
-        f"{name} / {AS_IT_IS}": speed_ratio(runs[name], runs[AS_IT_IS])
-        for name in CHANGES
-        if name != AS_IT_IS
-    }
-    report("tuning", options, runs, found, race.facts())
+        ways = {way: partial(race.eds, change) for way, change in changes.items()}
+        runs = await paired(options.runs, {AS_IT_IS: race.eds, **ways})
+    as_it_is = runs[AS_IT_IS]
+    found = {f"{way} / {AS_IT_IS}": speed_ratio(runs[way], as_it_is) for way in changes}
+    report(name, options, runs, found, race.facts())
     race.check()

@@ -19,6 +19,13 @@ NO_MARIADB = pytest.mark.skipif(
 )
 SERVERS = {"EDS", "database", "nats"}
 STREAM = ["stream", "--events", "400", "--naive-events", "60"]
+VERBS = (
+    "insert",
+    "insert, with the checkpoint",
+    "update",
+    "delete",
+    "bulk_load",
+)
 DRIVER = ["driver", "--rows", "300", "--batch", "1,100"]
 
 
@@ -109,7 +116,7 @@ def test_an_import_is_compared_with_copy(tmp_path):
 def test_each_verb_of_a_driver_is_measured_by_the_size_of_its_batch(tmp_path, database):
     figures = measure(tmp_path, *DRIVER, "--database", database)
 
-    for verb in ("insert", "update", "delete", "bulk_load"):
+    for verb in VERBS:
         for size, other in ((1, "bare upserts"), (100, "COPY")):
             expected = rate(figures, f"{verb}, {size}") / rate(figures, other)
             assert told(figures, f"{verb}, {size} / {other}") == about(expected)
@@ -124,6 +131,18 @@ def test_bounds_are_changed_one_by_one(tmp_path):
     for name, found in figures["ratios"].items():
         way, _, other = name.partition(" / ")
         assert found["median"] == about(rate(figures, way) / rate(figures, other))
+
+
+@NO_POSTGRES
+def test_each_promise_is_left_out_once(tmp_path):
+    figures = measure(tmp_path, "costs", "--events", "300")
+
+    assert figures["equal to the replay"]
+    assert figures["ratios"].keys() == {
+        "without the guard of versions / as it is",
+        "without a look at tombstones / as it is",
+        "without the check of keys / as it is",
+    }
 
 
 def test_one_process_is_compared_with_two(tmp_path):
