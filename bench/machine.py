@@ -151,6 +151,12 @@ def usage(pid: int) -> Usage:
     return Usage(cpu, int(peak[1]) / 1024 if peak else 0.0)
 
 
+def waited(pid: int) -> float:
+    """Seconds that a process's first thread could have run and had no core."""
+    _, nanoseconds, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    return int(nanoseconds) / 1e9
+
+
 def tree_cpu(pid: int) -> float:
     """CPU seconds so far of a process and of all that it has started."""
     stats = [_stat(path) for path in Path("/proc").glob("[0-9]*/stat")]

@@ -125,15 +125,17 @@ def _chapter(name: str, file: Mapping[str, Any]) -> Iterator[str]:
         ("", "per second", "CPU, s per 100,000", "peak memory, MiB"),
         (_run(way, run) for way, run in found["runs"].items()),
     )
-    if "ms" in found:
-        head = next(iter(found["ms"].values()))
-        rows = ((way, *map(str, ms.values())) for way, ms in found["ms"].items())
-        yield markdown(("ms", *head), rows)
-    if "seconds" in found:
-        rows = ((w, ", ".join(map(str, s))) for w, s in found["seconds"].items())
-        yield markdown(("", "seconds"), rows)
+    for unit in ("ms", "seconds"):
+        if unit in found:
+            yield _by_way(unit, found[unit])
     ratios = found["ratios"].items()
     yield markdown(("ratio", "median"), ((n, f"{r['median']:g}") for n, r in ratios))
+
+
+def _by_way(unit: str, figures: Mapping[str, Mapping[str, float]]) -> str:
+    head = next(iter(figures.values()))
+    rows = ((way, *map(str, some.values())) for way, some in figures.items())
+    return markdown((unit, *head), rows)
 
 
 def _run(way: str, run: Mapping[str, Any]) -> tuple[str, ...]:
