@@ -10,7 +10,8 @@ its program costs nothing.
 
 Seconds and CPU are those of the whole command and of the database's server, less what
 an import of a single row takes: the start counts for little where there are many
-rows. At the end one import has twice the rows, which must not need more memory.
+rows. At the end one import has twice the rows, which must not need more memory, and
+the tables are imported together, by one job and by two.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import sys
 import tempfile
 import time
 from asyncio import to_thread
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -51,6 +52,8 @@ START_UP, EMPTY, COPY, UPDATED, GUNZIP, TWICE = (
     "twice the rows",
 )
 
+JOBS = {jobs: f"all tables, --jobs {jobs}" for jobs in (1, 2)}
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_common_options(parser)
@@ -60,7 +63,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--tables", default=",".join(TABLES), help="default: %(default)s"
     )
     parser.add_argument("--files", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=2)
 
 
 async def run(options: argparse.Namespace) -> None:
@@ -71,15 +73,19 @@ async def run(options: argparse.Namespace) -> None:
         tempfile.TemporaryDirectory(prefix="eds-bench-") as home,
     ):
         async with Sandbox(Path(home) / "sandbox") as sandbox:
-            for name in options.tables.split(","):
+            names = options.tables.split(",")
+            for name in names:
                 sandbox.use(bench_models()[name])
+            for name in names:
                 table = Table(name, database, sandbox, Path(home), options)
                 some = await paired(options.runs, table.ways())
                 some |= await paired(1, {TWICE: table.twice})
                 some = without_start(some)
                 runs |= {f"{name}: {way}": each for way, each in some.items()}
                 found |= {f"{name}: {k}": v for k, v in ratios(some).items()}
-    report(NAME, options, runs, found)
+            some = await paired(options.runs, table.side_by_side(names))
+            found[f"{JOBS[2]} / {JOBS[1]}"] = speed_ratio(some[JOBS[2]], some[JOBS[1]])
+    report(NAME, options, runs | some, found)
 
 
 class Table:
@@ -110,6 +116,18 @@ class Table:
         }
         return {name: partial(to_thread, way) for name, way in ways.items()}
 
+    def side_by_side(self, names: Sequence[str]) -> Ways:
+        """Each table's files at once, with one job and with two."""
+        folder = self._home / f"all-{self._rows * len(names)}"
+        folder.mkdir()
+        for name in names:
+            for file in self._export(self._rows, START, name).iterdir():
+                (folder / file.name).hardlink_to(file)
+        return {
+            way: partial(to_thread, self._import, folder, anew=True, jobs=jobs)
+            for jobs, way in JOBS.items()
+        }
+
     async def twice(self) -> Run:
         folder = self._export(2 * self._rows, START)
         return await to_thread(self._import, folder, anew=True)
@@ -119,20 +137,21 @@ class Table:
         check(self._url, self._name, self._rows)
         return run
 
-    def _export(self, rows: int, moment: int) -> Path:
-        folder = self._home / f"{self._name}-{rows}-{moment}"
+    def _export(self, rows: int, moment: int, name: str = "") -> Path:
+        name = name or self._name
+        folder = self._home / f"{name}-{rows}-{moment}"
         if not folder.exists():
-            make_files(folder, self._name, rows, self._options.files, moment)
+            make_files(folder, name, rows, self._options.files, moment)
         return folder
 
-    def _import(self, folder: Path, *, anew: bool = False) -> Run:
+    def _import(self, folder: Path, *, anew: bool = False, jobs: int = 2) -> Run:
         if anew:
             self._database.drop()
             self._url = self._database.new_url()
         program = Path(sys.executable).with_name("eds")
         command = [sys.executable, program, "import", folder, self._url]
         command += ["--creds", self._sandbox.credentials]
-        command += ["--server", self._sandbox.url, "--jobs", str(self._options.jobs)]
+        command += ["--server", self._sandbox.url, "--jobs", str(jobs)]
         before, started = self._database.cpu(), time.perf_counter()
         with (self._home / "log").open("w+b") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)

@@ -103,6 +103,9 @@ def test_an_import_is_compared_with_copy(tmp_path):
             assert told(figures, f"{table}: {road} / COPY") == about(found / copied)
             assert figures["runs"][f"{table}: {road}"]["peak RSS MiB"] > 1
         assert told(figures, f"{table}: peak RSS, twice the rows") > 0
+    one, two = "all tables, --jobs 1", "all tables, --jobs 2"
+    expected = rate(figures, two) / rate(figures, one)
+    assert told(figures, f"{two} / {one}") == about(expected)
 
 
 @pytest.mark.parametrize(
