@@ -14,8 +14,6 @@ from statistics import median
 
 PER = 100_000  # events or rows, that CPU seconds are told of
 
-Figures = Mapping[str, object]
-
 
 @dataclass(frozen=True, slots=True)
 class Run:

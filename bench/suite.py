@@ -43,20 +43,29 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(options: argparse.Namespace) -> None:
+    """One that fails, as for want of a server, does not keep the others."""
     FILES.mkdir(exist_ok=True)
-    for name in options.only.split(","):
-        file = FILES / f"{name}.json"
-        runs = ("--runs", str(options.runs), "--json", str(file))
-        await _run(*SUITE[name], *runs, only_show=options.list)
-    await _run("page", only_show=options.list)
+    commands = {
+        name: (*SUITE[name], "--runs", str(options.runs), "--json", str(_file(name)))
+        for name in options.only.split(",")
+    }
+    failed: list[str] = []
+    for name, command in commands.items():
+        print("python -m bench", *command, flush=True)
+        if not options.list and await _run(*command):
+            failed.append(name)
+    if not options.list:
+        await _run("page")
+    if failed:
+        raise SystemExit(f"failed, see above: {', '.join(failed)}")
 
 
-async def _run(*command: str, only_show: bool) -> None:
-    print("python -m bench", *command, flush=True)
-    if only_show:
-        return
+def _file(name: str) -> Path:
+    return FILES / f"{name}.json"
+
+
+async def _run(*command: str) -> int:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench", *command, cwd=TOP
     )
-    if code := await process.wait():
-        raise SystemExit(code)
+    return await process.wait()
