@@ -3,7 +3,8 @@
 In this process, without a stream: batches of rows of `order` (70 columns; `--table
 core_charge`: 10) with distinct keys go through the destination as the pipeline sends
 them, a transaction for each, with tombstones and the guard of versions; once more
-with the checkpoint, which moves in the same transaction. In turn with that, in each
+with the checkpoint, which moves in the same transaction; and once by two connections
+side by side, to each of which half of the keys are dealt. In turn with that, in each
 round: the database's own load of the same rows, ready made (COPY as text, LOAD DATA
 LOCAL, `executemany` of SQLite), into an empty table with the same primary key; and
 one-row upserts by hand, each with its commit, which is what a batch of 1 is compared
@@ -18,6 +19,7 @@ import os
 import time
 from asyncio import to_thread
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -42,7 +44,7 @@ MOST_BATCHES = 200  # of one size in a round
 WALL = 1_800_000_000_000_000_000  # of the first version
 COPY, BARE = "COPY", "bare upserts"
 INSERT, UPDATE, DELETE, LOAD = "insert", "update", "delete", "bulk_load"
-MOVED = "insert, with the checkpoint"
+MOVED, TWO = "insert, with the checkpoint", "insert, two connections"
 BARE_TABLE = "bench_bare"
 
 T = TypeVar("T")
@@ -85,7 +87,9 @@ class Alone:
         self._move = Move(COMPANY, claimed.epoch, 0, 0, WALL)
         self._model = bench_models()[self._name]
         self._schema = schema_of(self._model)
-        self._destination.prepare(self._schema)
+        self._second = open_destination(self._url + more)
+        for destination in (self._destination, self._second):
+            destination.prepare(self._schema)
         self._version = 0
         events = islice(updates(options.seed, options.rows, self._name), options.rows)
         self._rows = [(event.key, after_of(event)) for event in events]
@@ -94,6 +98,7 @@ class Alone:
 
     def close(self) -> None:
         self._destination.close()
+        self._second.close()
 
     def ways(self, sizes: Sequence[int]) -> Ways:
         """The yardsticks first; a size's verbs, each finding what it needs."""
@@ -102,6 +107,7 @@ class Alone:
             for verb, way in (
                 (INSERT, partial(self._upsert, new=True)),
                 (MOVED, self._moved),
+                (TWO, self._two),
                 (UPDATE, self._upsert),
                 (DELETE, self._delete),
                 (LOAD, self._load),
@@ -139,6 +145,24 @@ class Alone:
 
         return self._each(write, self._made(size), size)
 
+    def _two(self, size: int) -> Run:
+        """Half of the keys each, side by side, each with its own transactions."""
+        self._empty()
+        rows, both = self._made(size), (self._destination, self._second)
+
+        def write() -> None:
+            with ThreadPoolExecutor(len(both)) as threads:
+                done = [
+                    threads.submit(
+                        self._write, it, it.upsert, rows[n :: len(both)], size
+                    )
+                    for n, it in enumerate(both)
+                ]
+            for each in done:
+                each.result()
+
+        return self._timed(len(rows), write)
+
     def _delete(self, size: int) -> Run:
         keys = [VersionedKey(row.key, row.version) for row in self._made(size)]
         return self._each(self._destination.delete, keys, size)
@@ -159,16 +183,18 @@ class Alone:
         return self._timed(len(rows), load)
 
     def _each(self, verb: Verb, items: Sequence[Any], size: int) -> Run:
-        """A transaction for each batch, in calls as large as the driver wants them."""
-        most = self._destination.capabilities.max_rows
-
-        def write() -> None:
-            for batch in batches(items, size):
-                with self._destination.transaction():
-                    for part in batches(batch, most):
-                        verb(self._schema, part)
-
+        write = partial(self._write, self._destination, verb, items, size)
         return self._timed(len(items), write)
+
+    def _write(
+        self, destination: Destination, verb: Verb, items: Sequence[Any], size: int
+    ) -> None:
+        """A transaction for each batch, in calls as large as the driver wants them."""
+        most = destination.capabilities.max_rows
+        for batch in batches(items, size):
+            with destination.transaction():
+                for part in batches(batch, most):
+                    verb(self._schema, part)
 
     def _timed(self, count: int, work: Callable[[], object]) -> Run:
         database, own = self._database.cpu(), time.process_time()
@@ -210,9 +236,16 @@ def schema_of(model: Model) -> TableSchema:
 
 def ratios(runs: Runs, sizes: Sequence[int]) -> dict[str, dict[str, object]]:
     """A batch of 1 beside bare upserts; larger ones beside the bulk load."""
-    return {
+    alone = {
         f"{verb}, {size} / {other}": speed_ratio(runs[f"{verb}, {size}"], runs[other])
         for size in sizes
         for other in (BARE if size == 1 else COPY,)
         for verb in (INSERT, MOVED, UPDATE, DELETE, LOAD)
     }
+    two = {
+        f"{TWO}, {size} / one": speed_ratio(
+            runs[f"{TWO}, {size}"], runs[f"{INSERT}, {size}"]
+        )
+        for size in sizes
+    }
+    return {**alone, **two}

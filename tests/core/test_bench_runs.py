@@ -26,6 +26,7 @@ VERBS = (
     "delete",
     "bulk_load",
 )
+TWO = "insert, two connections"
 DRIVER = ["driver", "--rows", "300", "--batch", "1,100"]
 
 
@@ -123,6 +124,8 @@ def test_each_verb_of_a_driver_is_measured_by_the_size_of_its_batch(tmp_path, da
         for size, other in ((1, "bare upserts"), (100, "COPY")):
             expected = rate(figures, f"{verb}, {size}") / rate(figures, other)
             assert told(figures, f"{verb}, {size} / {other}") == about(expected)
+    expected = rate(figures, f"{TWO}, 100") / rate(figures, "insert, 100")
+    assert told(figures, f"{TWO}, 100 / one") == about(expected)
 
 
 def test_bounds_are_changed_one_by_one(tmp_path):
