@@ -5,13 +5,41 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from bench import imports, latency, soak, stages, stream
+from bench import (
+    companies,
+    costs,
+    driver,
+    imports,
+    latency,
+    page,
+    soak,
+    stages,
+    start,
+    stream,
+    suite,
+    tuning,
+)
+
+MODULES = (
+    stream,
+    latency,
+    imports,
+    driver,
+    stages,
+    companies,
+    costs,
+    tuning,
+    start,
+    soak,
+    suite,
+    page,
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="WHAT")
-    for module in (imports, latency, soak, stages, stream):
+    for module in MODULES:
         name = getattr(module, "NAME", module.__name__.rpartition(".")[2])
         about = (module.__doc__ or "").partition("\n")[0]
         command = commands.add_parser(

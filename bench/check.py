@@ -10,22 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import psycopg
-from psycopg.types.json import set_json_loads
-
+from bench.plain import Plain, loads, plain
 from eds_core.sandbox import Column, Model, State
 
 Row = tuple[str, ...]
 MICROSECOND_DIGITS = 6
-
-
-def loads(text: str | bytes) -> object:
-    return json.loads(text, parse_float=Decimal)
 
 
 def digest_of_state(state: State, models: Mapping[str, Model]) -> dict[str, str]:
@@ -41,38 +34,22 @@ def digest_of_state(state: State, models: Mapping[str, Model]) -> dict[str, str]
 
 def digest_of_database(url: str, models: Mapping[str, Model]) -> dict[str, str]:
     """The md5 of each table as it is."""
-    read = _sqlite if url.startswith("sqlite") else _postgres
-    parsed = read is _postgres
-    return {
-        name: _digest(
-            tuple(
-                _meaning(value, column, parsed=parsed)
-                for value, column in zip(row, model.columns, strict=True)
+    with plain(url) as connection:
+        return {
+            name: _digest(
+                tuple(
+                    _meaning(value, column, parsed=connection.parses)
+                    for value, column in zip(row, model.columns, strict=True)
+                )
+                for row in connection.run(_query(connection, model))
             )
-            for row in read(url, _query(model))
-        )
-        for name, model in sorted(models.items())
-    }
+            for name, model in sorted(models.items())
+        }
 
 
-def _query(model: Model) -> str:
-    columns = ", ".join(f'"{name}"' for name in model.column_names)
-    return f'SELECT {columns} FROM "{model.table}"'
-
-
-def _postgres(url: str, query: str) -> Iterator[tuple[object, ...]]:
-    with psycopg.connect(url) as connection:
-        set_json_loads(loads, connection)
-        connection.execute("SET TimeZone = 'UTC'")
-        yield from connection.execute(query)
-
-
-def _sqlite(url: str, query: str) -> Iterator[tuple[object, ...]]:
-    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-    try:
-        yield from connection.execute(query)
-    finally:
-        connection.close()
+def _query(connection: Plain, model: Model) -> str:
+    columns = ", ".join(map(connection.quoted, model.column_names))
+    return f"SELECT {columns} FROM {connection.quoted(model.table)}"
 
 
 def _digest(rows: Iterable[Row]) -> str:

@@ -59,10 +59,10 @@ def bench_models() -> dict[str, Model]:
     return models | {"order": replace(order, columns=order.columns[:WIDEST])}
 
 
-def generate(seed: int = 1) -> Iterator[ShopEvent]:
+def generate(seed: int = 1, company_id: str = COMPANY) -> Iterator[ShopEvent]:
     """Yield changes for ever."""
     random = Random(seed)
-    books, company = new_books(random), Company(COMPANY)
+    books, company = new_books(random), Company(company_id)
     keys = {table: _keys(random, share) for table, share in SHARES.items()}
     tables, shares = list(SHARES), list(accumulate(SHARES.values()))
     while True:

@@ -1,38 +1,40 @@
-"""How fast an import is, beside PostgreSQL's own COPY of the same rows.
+"""How fast an import is, beside the database's own bulk load of the same rows.
 
-Each round is, for each table, on a new database: an import into a table that is not
-there yet; COPY of just those rows, as CSV that is ready made, into a table with the
-same primary key; an import of a later export with the same rows, so that each one is
-updated; and `gzip -dc | wc -l` of the file. `order` has 70 columns, `core_charge` 10.
-COPY has nothing to unpack, to decode or to compare, and its program costs nothing.
+Each round is, for each table, on a new database: an import of one row, which tells
+what a start takes; one into a table that is not there yet; the database's own load
+(COPY, LOAD DATA) of just those rows, ready made (for PostgreSQL as CSV), into a table
+with the same primary key; an import of a later export with the same rows, so that
+each one is updated; and `gzip -dc | wc -l` of the file. `order` has 70 columns,
+`core_charge` 10. The yardstick has nothing to unpack, to decode or to compare, and
+its program costs nothing.
 
-Seconds and CPU are those of the whole command and of the database's sessions, less
-what an import of a single row takes: the start counts for little where there are many
-rows. At the end one import has twice the rows, which must not need more memory.
+Seconds and CPU are those of the whole command and of the database's server, less what
+an import of a single row takes: the start counts for little where there are many
+rows. At the end one import has twice the rows, which must not need more memory, and
+the tables are imported together, by one job and by two.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gzip
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from asyncio import to_thread
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
 
-import psycopg
-from tests.servers import PostgresServer
-
+from bench.databases import KINDS, Database, bulk_copy, own_database
 from bench.events import START, bench_models
-from bench.machine import own_postgres, sessions_cpu
-from bench.report import table, write, write_to
+from bench.plain import plain
+from bench.report import add_common_options, report
+from bench.rounds import Run, Runs, Ways, paired, ratio, speed_ratio
 from eds_core.sandbox import COMPANY, Sandbox
 from eds_core.sandbox.books import Books, Company
 from eds_core.sandbox.exports import export_name
@@ -40,121 +42,117 @@ from eds_core.sandbox.exports import export_name
 NAME = "import"
 TABLES = ("order", "core_charge")
 TEMPLATES = 500
-PER = 100_000
 LATER = 3_600_000_000_000  # nanoseconds from the first export to the second
+START_UP, EMPTY, COPY, UPDATED, GUNZIP, TWICE = (
+    "a single row",
+    "empty table",
+    "COPY",
+    "all updated",
+    "gzip -dc | wc -l",
+    "twice the rows",
+)
 
-
-@dataclass(frozen=True, slots=True)
-class Import:
-    """One run of `eds import`."""
-
-    seconds: float
-    cpu: float
-    database_cpu: float
-    peak_mib: float
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """Everything once, for one table."""
-
-    start: Import  # of one row
-    empty: Import
-    upsert: Import
-    copy_seconds: float
-    gunzip_seconds: float
-
-    def seconds(self, run: Import) -> float:
-        """What *run* took for its rows, beyond the start."""
-        return max(run.seconds - self.start.seconds, 0.001)
+JOBS = {jobs: f"all tables, --jobs {jobs}" for jobs in (1, 2)}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    add_common_options(parser)
+    parser.add_argument("--database", choices=KINDS, default="postgresql")
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument(
         "--tables", default=",".join(TABLES), help="default: %(default)s"
     )
     parser.add_argument("--files", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write figures there")
 
 
 async def run(options: argparse.Namespace) -> None:
+    runs: dict[str, list[Run]] = {}
+    found: dict[str, dict[str, object]] = {}
     with (
-        own_postgres() as postgres,
+        own_database(options.database) as database,
         tempfile.TemporaryDirectory(prefix="eds-bench-") as home,
     ):
         async with Sandbox(Path(home) / "sandbox") as sandbox:
-            for name in options.tables.split(","):
+            names = options.tables.split(",")
+            for name in names:
                 sandbox.use(bench_models()[name])
-            bench = Bench(postgres, sandbox, Path(home), options)
-            figures = await asyncio.to_thread(bench.figures)
-    figures = {"rows": options.rows, "runs": options.repeat, **figures}
-    print(table(("figure", "median"), figures.items()))
-    print(write_to(options.json, figures) if options.json else write(NAME, figures))
+            for name in names:
+                table = Table(name, database, sandbox, Path(home), options)
+                some = await paired(options.runs, table.ways())
+                some |= await paired(1, {TWICE: table.twice})
+                some = without_start(some)
+                runs |= {f"{name}: {way}": each for way, each in some.items()}
+                found |= {f"{name}: {k}": v for k, v in ratios(some).items()}
+            some = await paired(options.runs, table.side_by_side(names))
+            found[f"{JOBS[2]} / {JOBS[1]}"] = speed_ratio(some[JOBS[2]], some[JOBS[1]])
+    report(NAME, options, runs | some, found)
 
 
-class Bench:
-    """All rounds, on one cluster."""
+class Table:
+    """All ways to load one table's rows."""
 
     def __init__(
         self,
-        postgres: PostgresServer,
+        name: str,
+        database: Database,
         sandbox: Sandbox,
         home: Path,
         options: argparse.Namespace,
     ) -> None:
-        self._postgres = postgres
-        self._sandbox = sandbox
-        self._home = home
-        self._options = options
+        self._name, self._database, self._sandbox = name, database, sandbox
+        self._home, self._options = home, options
+        self._rows = options.rows
+        self._url = ""
 
-    def figures(self) -> dict[str, object]:
-        found: dict[str, object] = {}
-        for name in self._options.tables.split(","):
-            rounds = [self._round(name) for _ in range(self._options.repeat)]
-            found |= figures(name, rounds, self._options.rows)
-            found |= self._memory(name, rounds)
-        return found
+    def ways(self) -> Ways:
+        """In this order: each one finds what those before it have made."""
+        rows = self._rows
+        ways: dict[str, Callable[[], Run]] = {
+            START_UP: lambda: self._import(self._export(1, START), anew=True),
+            EMPTY: lambda: self._import(self._export(rows, START), anew=True),
+            COPY: lambda: bulk_copy(self._database, self._url, self._name, csv=True),
+            UPDATED: self._update,
+            GUNZIP: lambda: gunzip(self._export(rows, START), rows),
+        }
+        return {name: partial(to_thread, way) for name, way in ways.items()}
 
-    def _round(self, name: str) -> Round:
-        rows = self._options.rows
-        folder = self._export(name, rows, START)
-        later = self._export(name, rows, START + LATER)
-        url = self._postgres.new_database()
-        start = self._import(self._export(name, 1, START), url)
-        self._postgres.drop_databases()
-        url = self._postgres.new_database()
-        empty = self._import(folder, url)
-        copied = copy(url, name, rows)
-        upsert = self._import(later, url)
-        check(url, name, rows)
-        self._postgres.drop_databases()
-        found = Round(start, empty, upsert, copied, gunzip(folder))
-        print(f"  {name}: {rows / found.seconds(empty):,.0f} rows/s", flush=True)
-        return found
+    def side_by_side(self, names: Sequence[str]) -> Ways:
+        """Each table's files at once, with one job and with two."""
+        folder = self._home / f"all-{self._rows * len(names)}"
+        folder.mkdir()
+        for name in names:
+            for file in self._export(self._rows, START, name).iterdir():
+                (folder / file.name).hardlink_to(file)
+        return {
+            way: partial(to_thread, self._import, folder, anew=True, jobs=jobs)
+            for jobs, way in JOBS.items()
+        }
 
-    def _memory(self, name: str, rounds: Sequence[Round]) -> dict[str, object]:
-        folder = self._export(name, 2 * self._options.rows, START)
-        twice = self._import(folder, self._postgres.new_database())
-        self._postgres.drop_databases()
-        once = median(r.empty.peak_mib for r in rounds)
-        return {f"{name}: peak RSS, twice the rows": round(twice.peak_mib / once, 2)}
+    async def twice(self) -> Run:
+        folder = self._export(2 * self._rows, START)
+        return await to_thread(self._import, folder, anew=True)
 
-    def _export(self, name: str, rows: int, moment: int) -> Path:
+    def _update(self) -> Run:
+        run = self._import(self._export(self._rows, START + LATER))
+        check(self._url, self._name, self._rows)
+        return run
+
+    def _export(self, rows: int, moment: int, name: str = "") -> Path:
+        name = name or self._name
         folder = self._home / f"{name}-{rows}-{moment}"
         if not folder.exists():
             make_files(folder, name, rows, self._options.files, moment)
         return folder
 
-    def _import(self, folder: Path, url: str) -> Import:
+    def _import(self, folder: Path, *, anew: bool = False, jobs: int = 2) -> Run:
+        if anew:
+            self._database.drop()
+            self._url = self._database.new_url()
         program = Path(sys.executable).with_name("eds")
-        command = [sys.executable, program, "import", folder, url]
+        command = [sys.executable, program, "import", folder, self._url]
         command += ["--creds", self._sandbox.credentials]
-        command += ["--server", self._sandbox.url, "--jobs", str(self._options.jobs)]
-        before = sessions_cpu(self._postgres)
-        started = time.perf_counter()
+        command += ["--server", self._sandbox.url, "--jobs", str(jobs)]
+        before, started = self._database.cpu(), time.perf_counter()
         with (self._home / "log").open("w+b") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
             _, status, used = os.wait4(process.pid, 0)
@@ -162,12 +160,12 @@ class Bench:
             process.returncode = os.waitstatus_to_exitcode(status)
             log.seek(0)
             assert process.returncode == 0, log.read().decode()
-        return Import(
-            seconds,
-            used.ru_utime + used.ru_stime,
-            sessions_cpu(self._postgres) - before,
-            used.ru_maxrss / 1024,
-        )
+        cpu = {
+            "EDS": used.ru_utime + used.ru_stime,
+            **self._database.processes(before),
+        }
+        rows = int(folder.name.split("-")[1])
+        return Run(rows, seconds, cpu, used.ru_maxrss / 1024)
 
 
 def make_files(folder: Path, name: str, count: int, files: int, moment: int) -> None:
@@ -191,72 +189,42 @@ def lines(name: str) -> Iterator[tuple[bytes, bytes]]:
         yield key.encode(), company.stores[name].get(event.key).text
 
 
-def copy(url: str, name: str, count: int) -> float:
-    """Seconds that COPY takes for the rows that were imported."""
-    with (
-        psycopg.connect(url) as connection,
-        connection.cursor() as cursor,
-        tempfile.TemporaryFile() as file,
-    ):
-        with cursor.copy(f'COPY "{name}" TO STDOUT (FORMAT csv)') as copied:
-            for block in copied:
-                file.write(block)
-        cursor.execute(f'CREATE TABLE copied (LIKE "{name}" INCLUDING ALL)')
-        connection.commit()
-        file.seek(0)
-        started = time.perf_counter()
-        with cursor.copy("COPY copied FROM STDIN (FORMAT csv)") as copying:
-            while data := file.read(1 << 18):
-                copying.write(data)
-        connection.commit()
-        seconds = time.perf_counter() - started
-        assert cursor.rowcount == count
-        cursor.execute("DROP TABLE copied")
-    return seconds
-
-
 def check(url: str, name: str, rows: int) -> None:
     """See that each row has come with the later export."""
-    query = f'SELECT count(*), min(trunc(_eds_version)) FROM "{name}"'
-    with psycopg.connect(url) as connection:
-        found = connection.execute(query).fetchone()
-    assert found == (rows, START + LATER), found
+    with plain(url) as tables:
+        query = f"SELECT count(*), min(_eds_version) FROM {tables.quoted(name)}"
+        ((count, version),) = tables.run(query)
+    wall = int(str(version).partition(".")[0])
+    assert (count, wall) == (rows, START + LATER), (count, version)
 
 
-def gunzip(folder: Path) -> float:
-    """Seconds that the system's own programs take to unpack and count the lines."""
+def gunzip(folder: Path, rows: int) -> Run:
+    """The system's own programs unpack and count the lines."""
     command = "for file in *; do gzip -dc $file; done | wc -l"
     started = time.perf_counter()
     subprocess.run(command, shell=True, cwd=folder, check=True, capture_output=True)
-    return time.perf_counter() - started
+    return Run(rows, time.perf_counter() - started)
 
 
-def figures(name: str, rounds: Sequence[Round], rows: int) -> dict[str, object]:
-    """Ratios within each round; their medians."""
-    found: dict[str, float] = {
-        f"{name}: start, s": median(r.start.seconds for r in rounds),
-        f"{name}: COPY rows/s": rows / median(r.copy_seconds for r in rounds),
+def without_start(runs: Runs) -> dict[str, list[Run]]:
+    """What the rows took, beyond what a single one does."""
+    starts = runs[START_UP]
+    timed = {
+        way: [run.without(start) for run, start in zip(some, starts, strict=False)]
+        for way, some in runs.items()
+        if way in (EMPTY, UPDATED, TWICE)
     }
-    for road in ("empty", "upsert"):
-        runs: list[tuple[Round, Import]] = [(r, getattr(r, road)) for r in rounds]
-        told = {
-            "rows/s": median(rows / r.seconds(i) for r, i in runs),
-            "/ COPY": median(r.copy_seconds / r.seconds(i) for r, i in runs),
-            "/ COPY, start included": median(
-                r.copy_seconds / i.seconds for r, i in runs
-            ),
-            "/ gzip|wc": median(r.gunzip_seconds / r.seconds(i) for r, i in runs),
-            "CPU s/100k": median(i.cpu - r.start.cpu for r, i in runs) / rows * PER,
-            "database CPU s/100k": median(
-                i.database_cpu - r.start.database_cpu for r, i in runs
-            )
-            / rows
-            * PER,
-            "peak RSS MiB": median(i.peak_mib for _, i in runs),
-        }
-        found |= {f"{name}, {road}: {what}": number for what, number in told.items()}
-    return {what: _short(number) for what, number in found.items()}
+    return {**runs, **timed}
 
 
-def _short(number: float) -> float:
-    return round(number) if number > 100 else round(number, 2)
+def ratios(runs: Runs) -> dict[str, dict[str, object]]:
+    """Speeds within each round, without the start; and the peak of memory."""
+    once = median(run.peak_mib for run in runs[EMPTY])
+    return {
+        **{
+            f"{road} / {other}": speed_ratio(runs[road], runs[other])
+            for road in (EMPTY, UPDATED)
+            for other in (COPY, GUNZIP)
+        },
+        "peak RSS, twice the rows": ratio((runs[TWICE][0].peak_mib,), (once,)),
+    }

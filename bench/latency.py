@@ -6,8 +6,8 @@ as soon as events have been published it asks for their rows by primary key, aga
 and again with pauses of half a millisecond, until the rows have the events' versions.
 So each figure is too high by up to one pause and one query (about 1 ms together); the
 publisher, the watcher and both servers share this machine's cores, which adds more.
-Both clocks are this machine's monotonic one. The denominator is the time of a bare
-upsert with its commit, of such rows in the same database, at the same rate.
+Both clocks are this machine's monotonic one. The denominator is the median of bare
+upserts with their commit, of such rows in the same database, in the same round.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import multiprocessing
 import multiprocessing.connection
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from itertools import islice, takewhile
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -28,61 +29,109 @@ from statistics import median
 import msgspec
 import psycopg
 
+from bench.databases import Database, own_database
 from bench.events import bench_models, updates, version_of
-from bench.machine import EdsServer, own_postgres
-from bench.report import percentile, table, write
+from bench.machine import EdsServer, usage
+from bench.plain import plain
+from bench.report import add_common_options, percentile, report, table
+from bench.rounds import Run, paired, ratio, short
 from eds_core.sandbox import Sandbox, ShopEvent
 
 ROWS = 200
 PAUSE = 0.0005  # between two looks
 PATIENCE = 60.0  # seconds for one event
-BARE = 200
+BARE_COUNT = 200
 BARE_PAUSE = 0.02
+BARE = "bare upsert"
+BARE_TABLE = "bench_bare"
 VERSIONS = 'SELECT id, _eds_version FROM "order" WHERE id = ANY(%s)'
-BARE_TABLE = 'CREATE TABLE bench_bare (LIKE "order" INCLUDING ALL)'
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 Wanted = Sequence[tuple[str, str]]  # key, version
+Times = Mapping[str, Sequence[Sequence[float]]]  # way, round: seconds of each event
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rate", default="50", help="events per second, e.g. 1,50,500")
-    parser.add_argument("--seconds", type=float, default=20.0, help="for each rate")
-    parser.add_argument("--seed", type=int, default=1)
+    add_common_options(parser)
+    parser.add_argument(
+        "--rate", default="1,50,500,2000", help="events a second; default: %(default)s"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, help="for each rate and round"
+    )
 
 
 async def run(options: argparse.Namespace) -> None:
     rates = [float(rate) for rate in options.rate.split(",")]
-    events = updates(options.seed, ROWS, "order")
-    with own_postgres() as postgres, tempfile.TemporaryDirectory() as name:
+    with (
+        own_database("postgresql") as database,
+        tempfile.TemporaryDirectory(prefix="eds-bench-") as name,
+    ):
         async with Sandbox(Path(name)) as sandbox:
             for model in bench_models().values():
                 sandbox.use(model)
-            url = postgres.new_database()
+            url = database.new_url()
             with EdsServer(sandbox, url, Path(name) / "eds.log") as server:
                 server.wait_ready()
-                await _measure(sandbox, url, islice(events, ROWS), 100.0)  # warm up
-                found = {
-                    rate: await _measure(
-                        sandbox, url, islice(events, _count(rate, options)), rate
-                    )
-                    for rate in rates
-                }
-                bare = await asyncio.to_thread(
-                    _bare_upserts, url, list(islice(events, BARE))
-                )
+                trip = Trip(sandbox, url, database, server, options)
+                await trip.warm_up()
+                ways = {BARE: trip.bare}
+                ways |= {f"{r:g}/s": partial(trip.at_rate, r) for r in rates}
+                runs = await paired(options.runs, ways)
                 server.check()
-    _report(found, bare, options)
+    told = {way: milliseconds(times) for way, times in trip.times.items()}
+    print(table(("ms", *SHARES), ((way, *ms.values()) for way, ms in told.items())))
+    report("latency", options, runs, ratios(trip.times), {"ms": told})
 
 
-def _count(rate: float, options: argparse.Namespace) -> int:
-    return max(10, int(rate * options.seconds))
+class Trip:
+    """From the shop to the database, at several rates."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        url: str,
+        database: Database,
+        server: EdsServer,
+        options: argparse.Namespace,
+    ) -> None:
+        self._sandbox, self._url, self._database = sandbox, url, database
+        self._server, self._seconds = server, options.seconds
+        self._events = updates(options.seed, ROWS, "order")
+        self.times: dict[str, list[list[float]]] = {}
+
+    async def warm_up(self) -> None:
+        await _seen(self._sandbox, self._url, islice(self._events, ROWS), 100.0)
+        with plain(self._url) as tables:
+            tables.make_like("order", BARE_TABLE)
+
+    async def at_rate(self, rate: float) -> Run:
+        some = islice(self._events, max(10, int(rate * self._seconds)))
+        nats = self._sandbox.server.pid or 0
+        eds, database = usage(self._server.pid), self._database.cpu()
+        others = usage(nats)
+        seen = await _seen(self._sandbox, self._url, some, rate)
+        times = [(end - begin) / 1e9 for begin, end in seen]
+        seconds, after = (seen[-1][1] - seen[0][0]) / 1e9, usage(self._server.pid)
+        cpu = {
+            "EDS": after.cpu - eds.cpu,
+            "nats": usage(nats).cpu - others.cpu,
+            **self._database.processes(database),
+        }
+        self.times.setdefault(f"{rate:g}/s", []).append(times)
+        return Run(len(times), seconds, cpu, after.peak_mib)
+
+    async def bare(self) -> Run:
+        some = list(islice(self._events, BARE_COUNT))
+        times = await asyncio.to_thread(_bare_upserts, self._url, some)
+        self.times.setdefault(BARE, []).append(times)
+        return Run(len(times), sum(times))
 
 
-async def _measure(
+async def _seen(
     sandbox: Sandbox, url: str, some: Iterator[ShopEvent], rate: float
-) -> list[float]:
-    """Publish *some* and return the seconds until each was visible."""
+) -> list[tuple[int, int]]:
+    """Publish *some*; return when each was sent and visible, in nanoseconds."""
     events = list(some)
     processes = multiprocessing.get_context("spawn")
     published: Synchronized[int] = processes.Value("q", 0)
@@ -100,7 +149,7 @@ async def _measure(
     finally:
         watcher.terminate()
         watcher.join()
-    return [(end - begin) / 1e9 for begin, end in zip(sent, seen, strict=True)]
+    return list(zip(sent, seen, strict=True))
 
 
 async def _publish(
@@ -160,62 +209,42 @@ def _visible(connection: psycopg.Connection, waiting: Wanted) -> int:
     return sum(1 for _ in takewhile(bool, there))
 
 
-def _bare_upserts(url: str, events: list[ShopEvent]) -> list[float]:
+def _bare_upserts(url: str, events: Sequence[ShopEvent]) -> list[float]:
     """Seconds of one upsert with its commit, of each event's row."""
-    names = bench_models()["order"].column_names
-    values = ", ".join(
-        f'"{name}" = excluded."{name}"' for name in names if name != "id"
-    )
-    statement = (
-        "INSERT INTO bench_bare SELECT * FROM "
-        "json_populate_recordset(NULL::bench_bare, %s) "
-        f"ON CONFLICT (id) DO UPDATE SET {values}"
-    )
     seconds: list[float] = []
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(BARE_TABLE)
-        connection.prepare_threshold = 0
+    with plain(url) as tables:
+        upsert = tables.upserting(BARE_TABLE, bench_models()["order"])
         for event in events:
-            after = msgspec.json.decode(event.payload, type=dict[str, msgspec.Raw])
-            row = b"[" + bytes(after["after"]) + b"]"
+            row = after_of(event)
             begin = time.perf_counter()
-            connection.execute(statement, (row.decode(),))
+            upsert(row)
             seconds.append(time.perf_counter() - begin)
             time.sleep(BARE_PAUSE)
     return seconds
 
 
-def _report(
-    found: dict[float, list[float]], bare: list[float], options: argparse.Namespace
-) -> None:
-    unit = median(bare)
-    rows = [
-        (f"{rate:g}/s, {len(times)} events", *_milliseconds(times))
-        for rate, times in found.items()
-    ]
-    rows.append((f"bare upsert, {len(bare)}", *_milliseconds(bare)))
-    ratios = [
-        (f"{rate:g}/s : bare p50", *_ratios(times, unit))
-        for rate, times in found.items()
-    ]
-    print(table(("ms", *SHARES), [*rows, *ratios]))
-    figures = {
-        "seconds": options.seconds,
-        "bare_p50_ms": round(unit * 1000, 3),
-        "rates": {
-            f"{rate:g}": {
-                "ms": dict(zip(SHARES, _milliseconds(times), strict=True)),
-                "ratio": dict(zip(SHARES, _ratios(times, unit), strict=True)),
-            }
-            for rate, times in found.items()
-        },
+def after_of(event: ShopEvent) -> bytes:
+    """The row after the event, as it is on the wire."""
+    parts = msgspec.json.decode(event.payload, type=dict[str, msgspec.Raw])
+    return bytes(parts["after"])
+
+
+def milliseconds(rounds: Sequence[Sequence[float]]) -> dict[str, float]:
+    """The medians over the rounds."""
+    return {
+        name: short(median(percentile(times, share) for times in rounds) * 1000)
+        for name, share in SHARES.items()
     }
-    print(write("latency", figures))
 
 
-def _milliseconds(times: Sequence[float]) -> list[float]:
-    return [round(percentile(times, share) * 1000, 2) for share in SHARES.values()]
-
-
-def _ratios(times: Sequence[float], unit: float) -> list[float]:
-    return [round(percentile(times, share) / unit, 1) for share in SHARES.values()]
+def ratios(times: Times) -> dict[str, dict[str, object]]:
+    """Each rate's percentiles over the bare upsert's median, of the same round."""
+    units = [median(some) for some in times[BARE]]
+    return {
+        f"{way}: {name} / bare upsert": ratio(
+            (percentile(some, share) for some in rounds), units
+        )
+        for way, rounds in times.items()
+        if way != BARE
+        for name, share in SHARES.items()
+    }

@@ -12,11 +12,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import psycopg
 from tests.servers import (
@@ -60,16 +61,23 @@ def own_postgres() -> Iterator[PostgresServer]:
 class EdsServer:
     """`eds server` as a process of its own, streaming into *url*.
 
-    *nats* is where it connects, by default to the sandbox itself.
+    *nats* is where it connects, by default to the sandbox itself; *change* is a
+    statement of Python that it executes before it starts.
     """
 
     def __init__(
-        self, sandbox: Sandbox, url: str, log: Path, *more: str, nats: str = ""
+        self,
+        sandbox: Sandbox,
+        url: str,
+        log: Path,
+        *more: str,
+        nats: str = "",
+        change: str = "",
     ) -> None:
         self.url = url
         self._log = log
-        program = Path(sys.executable).with_name("eds")
-        self._command: list[str | Path] = [sys.executable, program, "server"]
+        program = f"{change}\nfrom eds_core.cli import main\nmain()"
+        self._command: list[str | Path] = [sys.executable, "-c", program, "server"]
         self._command += [
             "--creds",
             sandbox.credentials,
@@ -143,20 +151,41 @@ def usage(pid: int) -> Usage:
     return Usage(cpu, int(peak[1]) / 1024 if peak else 0.0)
 
 
-def sessions_cpu(server: PostgresServer) -> float:
-    """CPU seconds of all sessions of *server* so far, once they have ended."""
-    others = (
-        "SELECT count(*) FROM pg_stat_activity "
-        "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
-    )
-    with psycopg.connect(server.admin_url, autocommit=True) as connection:
-        while connection.execute(others).fetchone() != (0,):
-            time.sleep(0.01)
-        (home,) = connection.execute("SHOW data_directory").fetchone() or ("",)
-    time.sleep(0.1)  # they are gone from the list a moment before they are gone
-    pid = Path(home, "postmaster.pid").read_text().split()[0]
-    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(stat[13]) + int(stat[14])) / TICKS  # of children that have ended
+def waited(pid: int) -> float:
+    """Seconds that a process's first thread could have run and had no core."""
+    _, nanoseconds, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    return int(nanoseconds) / 1e9
+
+
+def tree_cpu(pid: int) -> float:
+    """CPU seconds so far of a process and of all that it has started."""
+    stats = [_stat(path) for path in Path("/proc").glob("[0-9]*/stat")]
+    children = defaultdict(list)
+    for stat in stats:
+        if stat:
+            children[stat.parent].append(stat)
+    found, total = [stat for stat in stats if stat and stat.pid == pid], 0.0
+    while found:
+        stat = found.pop()
+        total += stat.cpu
+        found += children[stat.pid]
+    return total
+
+
+class _Stat(NamedTuple):
+    pid: int
+    parent: int
+    cpu: float  # with that of children that have ended
+
+
+def _stat(path: Path) -> _Stat | None:
+    """What the kernel counts; None for a process that has just ended."""
+    try:
+        rest = path.read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    cpu = sum(map(int, rest[11:15])) / TICKS
+    return _Stat(int(path.parent.name), int(rest[1]), cpu)
 
 
 def backends(url: str) -> list[int]:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -63,7 +62,7 @@ async def run(options: argparse.Namespace) -> None:
             async with _soaking(options, database, url, Path(name)) as soak:
                 await soak.run()
     figures = soak.figures()
-    _report(figures, options.json)
+    _report(figures, options)
     if found := problems(figures, soak.said, spare=options.spare):
         raise SystemExit("\n".join(found))
 
@@ -279,14 +278,12 @@ def _left_over(url: str) -> dict[str, int]:
         }
 
 
-def _report(figures: Mapping[str, object], place: Path | None) -> None:
+def _report(figures: Mapping[str, object], options: argparse.Namespace) -> None:
     rows = [
         (name, value) for name, value in _flat(figures) if value not in ([], {}, None)
     ]
     print(table(("figure", "value"), rows))
-    print(write("soak", figures))
-    if place is not None:
-        place.write_text(json.dumps(figures, indent=2) + "\n")
+    print(write("soak", figures, options))
 
 
 def _flat(figures: Mapping[str, object]) -> list[tuple[str, object]]:

@@ -3,217 +3,235 @@
 N events of about 3 KB (with `--small` of 1.3) wait in the stream; the server process
 starts on an empty database, and the time runs from the moment its first position is
 in the database (its consumers are made after that, tables and schema look-ups
-included) until its checkpoint has reached the last event. In turn with that, one
-event at a time is applied the plain way (see bench/naive.py) to a like database on
-the same machine.
-The ratio of the two is the figure. Everything shares this machine's cores: it is
-not what a server of its own would do, and N events with few distinct rows coalesce
-more than N events with many.
+included) until its checkpoint has reached the last event. In turn with that, in each
+round: one event at a time applied the plain way (bench/naive.py) to like tables; a
+bare socket that reads the stream (bench/bare.py); the final rows, ready made, loaded
+by the database's own bulk load into tables with a primary key; `json.loads` of the
+payloads, after gunzip where they are packed.
+Everything shares this machine's cores: it is not what a server of its own would do,
+and N events with few distinct rows coalesce more than N events with many.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import sqlite3
+import gzip
+import json
+import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from statistics import median
 
-import psycopg
-
+from bench.bare import read_bare
 from bench.check import digest_of_database, digest_of_state
+from bench.databases import KINDS, Database, bulk_copy, own_database
 from bench.events import KEYS, SMALL, bench_models, generate, updates
-from bench.machine import EdsServer, backends, own_postgres, usage
+from bench.machine import EdsServer, usage
 from bench.naive import run_naive
-from bench.report import table, write
+from bench.plain import Plain, plain
+from bench.report import add_common_options, report
+from bench.rounds import Run, Runs, Ways, paired, ratio, speed_ratio
 from eds_core.sandbox import Model, Sandbox, ShopEvent, fold
 
 PATIENCE = 900.0  # seconds without an end
 POLL = 0.005
 CHECKPOINT = "SELECT max(seq) FROM _eds_checkpoint"
-
-
-@dataclass(slots=True)
-class Run:
-    """One catching up."""
-
-    seconds: float
-    eds_cpu: float
-    database_cpu: float
-    nats_cpu: float
-    peak_mib: float
-    correct: bool
+EDS, NAIVE, SOCKET, COPY, JSON = (
+    "EDS",
+    "one at a time",
+    "bare socket",
+    "COPY of the final rows",
+    "json.loads",
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--events", type=int, default=30_000)
-    parser.add_argument("--naive-events", type=int, default=2_000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=1)
+    add_common_options(parser)
+    parser.add_argument("--database", choices=KINDS, default="postgresql")
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument(
+        "--naive-events", type=int, default=2_000, help="0: without the comparisons"
+    )
     parser.add_argument("--gzip-share", type=float, default=0.0)
     parser.add_argument("--small", action="store_true", help="one narrow table")
-    parser.add_argument(
-        "--database", choices=("postgresql", "sqlite"), default="postgresql"
-    )
 
 
 async def run(options: argparse.Namespace) -> None:
+    async with racing(options) as race:
+        runs = await paired(options.runs, race.ways())
+    report("stream", options, runs, ratios(runs), race.facts())
+    race.check()
+
+
+@asynccontextmanager
+async def racing(options: argparse.Namespace) -> AsyncIterator[Race]:
+    """A stream with all events in it, and a database."""
     make = _small if options.small else generate
     events = list(islice(make(options.seed), options.events))
-    state = fold(events)
-    expected = digest_of_state(state, _models(state))
     with tempfile.TemporaryDirectory(prefix="eds-bench-") as name:
-        directory = Path(name)
-        async with Sandbox(directory) as sandbox:
-            last = await _preload(sandbox, events, options.gzip_share)
-            with _databases(options.database, directory) as new_url:
-                runs, naive = await _pairs(sandbox, new_url, last, expected, options)
-    _report(options, events, runs, naive)
+        async with Sandbox(Path(name)) as sandbox:
+            for model in bench_models().values():
+                sandbox.use(model)
+            sequences = await sandbox.publish_many(
+                events, gzip_share=options.gzip_share
+            )
+            with own_database(options.database) as database:
+                yield Race(sandbox, database, events, sequences[-1], options)
 
 
 def _small(seed: int) -> Iterator[ShopEvent]:
     return updates(seed, KEYS, SMALL)
 
 
-def _models(tables: Iterable[str]) -> dict[str, Model]:
-    return {name: bench_models()[name] for name in tables}
+class Race:
+    """All ways to the end of one stream; the first of a round makes the database."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        database: Database,
+        events: Sequence[ShopEvent],
+        last: int,
+        options: argparse.Namespace,
+    ) -> None:
+        self._sandbox, self._database, self._last = sandbox, database, last
+        self._events, self._options = events, options
+        state = fold(events)
+        self._models: dict[str, Model] = {name: bench_models()[name] for name in state}
+        self._expected = digest_of_state(state, self._models)
+        self._url = ""
+        self._correct = True
+
+    def ways(self) -> Ways:
+        compared = {
+            NAIVE: self._naive,
+            SOCKET: self._socket,
+            COPY: self._copy,
+            JSON: self._json,
+        }
+        return {EDS: self.eds, **(compared if self._options.naive_events else {})}
+
+    def facts(self) -> dict[str, object]:
+        events = self._events
+        size = sum(len(event.payload) for event in events) / len(events)
+        return {
+            "bytes per event": round(size),
+            "rows touched": len({(event.table, event.key) for event in events}),
+            "equal to the replay": self._correct,
+        }
+
+    def check(self) -> None:
+        if not self._correct:
+            raise SystemExit("the tables are NOT what a plain replay gives")
+
+    async def eds(self, change: str = "") -> Run:
+        """Catch up on a new database, by a server that is changed like this."""
+        self._database.drop()
+        self._url = self._database.new_url()
+        run = await asyncio.to_thread(self._catch_up, change)
+        found = await asyncio.to_thread(digest_of_database, self._url, self._models)
+        self._correct &= found == self._expected
+        return run
+
+    async def _naive(self) -> Run:
+        count = min(self._options.naive_events, len(self._events))
+        return await run_naive(self._sandbox, self._url, self._models, count)
+
+    async def _socket(self) -> Run:
+        return await read_bare(self._sandbox, "dbchange.>", len(self._events))
+
+    async def _copy(self) -> Run:
+        return await asyncio.to_thread(
+            bulk_copy, self._database, self._url, *self._models
+        )
+
+    async def _json(self) -> Run:
+        """In this process, from memory."""
+        zipped = round(len(self._events) * self._options.gzip_share)
+        payloads = [event.payload for event in self._events]
+        packed = [gzip.compress(payload) for payload in payloads[:zipped]]
+        own, began = time.process_time(), time.perf_counter()
+        for payload in packed:
+            json.loads(gzip.decompress(payload))
+        for payload in payloads[zipped:]:
+            json.loads(payload)
+        seconds = time.perf_counter() - began
+        return Run(len(payloads), seconds, {"reader": time.process_time() - own})
+
+    def _catch_up(self, change: str) -> Run:
+        log = self._sandbox.directory / "eds.log"
+        nats = self._sandbox.server.pid or 0
+        more = "--consumer-start-time", "24h"
+        server = EdsServer(self._sandbox, self._url, log, *more, change=change)
+        with server:
+            until(server, partial(is_there, self._url))
+            with plain(self._url) as tables:
+
+                def position() -> int | None:
+                    tables.rollback()  # or it reads the same again
+                    return sequence_of(tables)
+
+                until(server, lambda: position() is not None)
+                started, database = time.perf_counter(), self._database.cpu()
+                eds, before = usage(server.pid), usage(nats)
+                until(server, lambda: (position() or 0) >= self._last)
+                seconds = time.perf_counter() - started
+            after = usage(server.pid)
+            cpu = {
+                "EDS": after.cpu - eds.cpu,
+                "nats": usage(nats).cpu - before.cpu,
+                **self._database.processes(database),
+            }
+        return Run(len(self._events), seconds, cpu, after.peak_mib)
 
 
-async def _preload(sandbox: Sandbox, events: list[ShopEvent], gzip_share: float) -> int:
-    for model in bench_models().values():
-        sandbox.use(model)
-    return (await sandbox.publish_many(events, gzip_share=gzip_share))[-1]
+def sequence_of(tables: Plain) -> int | None:
+    """The checkpoint, looked at from outside; None while there is none."""
+    with suppress(tables.errors):
+        ((found,),) = tables.run(CHECKPOINT)
+        return found
+    return None
 
 
-@contextmanager
-def _databases(kind: str, directory: Path) -> Iterator[Callable[[], str]]:
-    """Lend what makes new, empty databases."""
-    if kind == "sqlite":
-        names = iter(range(1000))
-        yield lambda: f"sqlite:///{directory / f'shop{next(names)}.db'}"
-        return
-    with own_postgres() as server:
-        yield server.new_database
-
-
-async def _pairs(
-    sandbox: Sandbox,
-    new_url: Callable[[], str],
-    last: int,
-    expected: dict[str, str],
-    options: argparse.Namespace,
-) -> tuple[list[Run], list[float]]:
-    """Both ways in turn; the naive one in seconds per event."""
-    runs: list[Run] = []
-    naive: list[float] = []
-    count = min(options.naive_events, options.events)
-    for _ in range(options.runs):
-        url = new_url()
-        runs.append(await asyncio.to_thread(_catch_up, sandbox, url, last, expected))
-        print(f"  eds {options.events / runs[-1].seconds:,.0f} events/s", flush=True)
-        if count:
-            seconds = await run_naive(sandbox, url, bench_models(), count)
-            naive.append(seconds / count)
-            print(f"  one at a time {1 / naive[-1]:,.0f} events/s", flush=True)
-    return runs, naive
-
-
-def _catch_up(sandbox: Sandbox, url: str, last: int, expected: dict[str, str]) -> Run:
-    log = sandbox.directory / "eds.log"
-    nats = sandbox.server.pid or 0
-    with EdsServer(sandbox, url, log, "--consumer-start-time", "24h") as server:
-        with _checkpoint(url, server) as sequence:
-            _until(server, lambda: sequence() is not None)
-            started = time.perf_counter()
-            eds_before, nats_before = usage(server.pid), usage(nats)
-            _until(server, lambda: (sequence() or 0) >= last)
-            seconds = time.perf_counter() - started
-        eds, nats_after = usage(server.pid), usage(nats)
-        database = 0.0 if url.startswith("sqlite") else _database_cpu(url)
-    found = digest_of_database(url, _models(expected))
-    return Run(
-        seconds,
-        eds.cpu - eds_before.cpu,
-        database,
-        nats_after.cpu - nats_before.cpu,
-        eds.peak_mib,
-        found == expected,
-    )
-
-
-def _database_cpu(url: str) -> float:
-    """Of the server's sessions, from their start."""
-    return sum(usage(pid).cpu for pid in backends(url))
-
-
-def _until(server: EdsServer, reached: Callable[[], bool]) -> None:
+def until(server: EdsServer, reached: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not reached():
         server.check()
         if time.monotonic() > deadline:
-            raise RuntimeError(f"the server has not caught up within {PATIENCE:g} s")
+            raise RuntimeError(f"not caught up within {PATIENCE:g} s")
         time.sleep(POLL)
 
 
-@contextmanager
-def _checkpoint(url: str, server: EdsServer) -> Iterator[Callable[[], int | None]]:
-    """Lend what reads the checkpoint, from outside; None while there is none."""
-    if url.startswith("sqlite"):
-        path = Path(url.removeprefix("sqlite:///"))
-        _until(server, path.exists)
-        with closing(sqlite3.connect(path, timeout=10)) as connection:
-            yield partial(_read_sqlite, connection)
-    else:
-        with psycopg.connect(url, autocommit=True) as connection:
-            yield partial(_read_postgres, connection)
+def is_there(url: str) -> bool:
+    """SQLite's file is for EDS to make."""
+    path = url.removeprefix("sqlite:///")
+    return path == url or Path(path).exists()
 
 
-def _read_sqlite(connection: sqlite3.Connection) -> int | None:
-    with suppress(sqlite3.OperationalError):
-        (found,) = connection.execute(CHECKPOINT).fetchone()
-        return None if found is None else int(found)
-    return None
+def ratios(runs: Runs) -> dict[str, dict[str, object]]:
+    """What `docs/performance.md` shows; all within the same round."""
+    eds = runs[EDS]
+    found = {"wall / CPU budget": ratio((r.seconds for r in eds), map(budget, eds))}
+    for other in (NAIVE, SOCKET):
+        if other in runs:
+            found[f"EDS / {other}"] = speed_ratio(eds, runs[other])
+    if COPY in runs:
+        seconds = (run.seconds for run in runs[COPY])
+        found["time of COPY / of EDS"] = ratio(seconds, (r.seconds for r in eds))
+    if JSON in runs:
+        cpu = (run.cpu_per("EDS") for run in eds)
+        found["CPU of EDS / json.loads"] = ratio(
+            cpu, (run.cpu_per("reader") for run in runs[JSON])
+        )
+    return found
 
 
-def _read_postgres(connection: psycopg.Connection) -> int | None:
-    with suppress(psycopg.errors.UndefinedTable):
-        found = connection.execute(CHECKPOINT).fetchone()
-        return found[0] if found else None
-    return None
-
-
-def _report(
-    options: argparse.Namespace,
-    events: list[ShopEvent],
-    runs: list[Run],
-    naive: list[float],
-) -> None:
-    per = 100_000 / len(events)
-    size = sum(len(event.payload) for event in events) / len(events)
-    eds = len(events) / median(run.seconds for run in runs)
-    figures = {
-        "database": options.database,
-        "events": len(events),
-        "bytes per event": round(size),
-        "rows touched": len({(event.table, event.key) for event in events}),
-        "events/s": round(eds),
-        "one at a time/s": round(1 / median(naive)) if naive else None,
-        "ratio": round(eds * median(naive), 1) if naive else None,
-        "eds CPU s/100k": round(median(run.eds_cpu for run in runs) * per, 2),
-        "database CPU s/100k": round(median(r.database_cpu for r in runs) * per, 2),
-        "nats-server CPU s/100k": round(median(r.nats_cpu for r in runs) * per, 2),
-        "peak RSS MiB": round(median(run.peak_mib for run in runs)),
-        "equal to the replay": all(run.correct for run in runs),
-    }
-    print(table(("figure", "median"), figures.items()))
-    every = {"each events/s": [round(len(events) / run.seconds) for run in runs]}
-    print(write("stream", {**figures, **every}))
-    if not figures["equal to the replay"]:
-        raise SystemExit("the tables are NOT what a plain replay gives")
+def budget(run: Run, cores: int | None = None) -> float:
+    """Seconds that the CPU used needs at least: the busiest, or all on all cores."""
+    cores = cores or os.cpu_count() or 1
+    return max(*run.cpu.values(), sum(run.cpu.values()) / cores, 0.001)

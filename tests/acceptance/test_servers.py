@@ -44,6 +44,37 @@ def test_an_idle_server_learns_that_it_was_taken_over(tmp_path, url):
     asyncio.run(scenario())
 
 
+def test_two_servers_share_one_credentials_file_by_company(tmp_path, url):
+    async def scenario():
+        async with (
+            Sandbox(tmp_path, (COMPANY, STRANGER)) as sandbox,
+            AsyncExitStack() as stack,
+        ):
+            for company in (COMPANY, STRANGER):
+                args = ("--company", company)
+                one = serving(sandbox, url, args=args)
+                server = await stack.enter_async_context(one)
+                assert "streaming 1 companies" in server.err
+            shop = sandbox.shop
+            for company in (COMPANY, STRANGER):
+                inserts = (shop.insert("label", company=company) for _ in range(50))
+                await sandbox.publish_many(inserts)
+            await shop_is_at(url, sandbox)
+
+    asyncio.run(scenario())
+
+
+def test_a_company_that_the_credentials_do_not_name_is_refused(tmp_path, sqlite_url):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            args = ("--company", f"{COMPANY},{STRANGER}")
+            with starting(sandbox, sqlite_url, args=args) as server:
+                assert await server.ended() == 2
+                assert f"names no company {STRANGER}" in server.err
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.survives(
     "Two servers share one of their companies",
     "a second server with credentials for some of the companies",

@@ -1,5 +1,4 @@
 import importlib
-import json
 import sys
 from itertools import islice
 from pathlib import Path
@@ -22,11 +21,6 @@ def _top(monkeypatch):
 @pytest.fixture
 def events():
     return importlib.import_module("bench.events")
-
-
-@pytest.mark.parametrize("name", ["__main__", "imports", "latency", "soak", "stream"])
-def test_every_benchmark_can_be_imported(name):
-    importlib.import_module(f"bench.{name}")
 
 
 def test_equal_seeds_give_equal_bytes(events):
@@ -77,44 +71,6 @@ def test_the_check_tells_a_changed_value(events):
     after = check.digest_of_state(state, models)
 
     assert {name for name in models if before[name] != after[name]} == {"order"}
-
-
-def test_the_imports_benchmark_measures_what_it_says(events, tmp_path, monkeypatch):
-    bench = importlib.import_module("bench.__main__")
-    file = tmp_path / "figures.json"
-    monkeypatch.setattr(importlib.import_module("bench.imports"), "TEMPLATES", 20)
-    if importlib.import_module("servers").postgres_programs() is None:
-        pytest.skip("no PostgreSQL's programs here; EDS_TEST_POSTGRES_URL will not do")
-    command = ["import", "--rows", "60", "--repeat", "1", "--files", "2"]
-    monkeypatch.setattr(sys, "argv", ["bench", *command, "--json", str(file)])
-
-    bench.main()
-
-    figures = json.loads(file.read_text())
-    assert (figures["rows"], figures["runs"]) == (60, 1)
-    for table in ("order", "core_charge"):
-        for road in ("empty", "upsert"):
-            assert figures[f"{table}, {road}: / COPY"] > 0
-            assert figures[f"{table}, {road}: peak RSS MiB"] > 1
-        assert figures[f"{table}: peak RSS, twice the rows"] > 0
-
-
-def test_what_an_import_took_is_told_without_its_start():
-    imports = importlib.import_module("bench.imports")
-    start = imports.Import(1.0, 0.9, 0.1, 80.0)
-    empty = imports.Import(3.0, 2.9, 1.1, 120.0)
-    upsert = imports.Import(5.0, 3.9, 2.1, 121.0)
-    found = imports.figures(
-        "order", [imports.Round(start, empty, upsert, 1.0, 4.0)], 100_000
-    )
-
-    assert found["order, empty: / COPY"] == 0.5
-    assert found["order, upsert: / COPY"] == 0.25
-    assert found["order, empty: / COPY, start included"] == 0.33
-    assert found["order, empty: / gzip|wc"] == 2.0
-    assert found["order, empty: CPU s/100k"] == 2.0
-    assert found["order, upsert: database CPU s/100k"] == 2.0
-    assert found["order, empty: rows/s"] == 50_000
 
 
 def test_percentiles_are_of_the_values():

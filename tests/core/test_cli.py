@@ -87,6 +87,18 @@ def test_drivers_lists_scheme_title_and_example():
         (["server", "--creds", "no.creds"], "no database URL"),
         (["server", "--creds", "no.creds", "sqlite:////tmp/x.db"], "no.creds"),
         (["server", "--importer", ".", "sqlite:////tmp/x.db"], "--creds is missing"),
+        (
+            [
+                "--company",
+                "c",
+                "--importer",
+                ".",
+                "--creds",
+                "c",
+                "sqlite:////tmp/x.db",
+            ],
+            "--company does not go with --importer",
+        ),
         (["import", "."], "no database URL"),
         (["import", "sqlite:////tmp/x.db"], "no files to import"),
         (["import", "--repair", ".", "sqlite:////tmp/x.db"], "goes with --verify"),

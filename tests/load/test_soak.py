@@ -27,7 +27,7 @@ def test_a_short_soak_ends_equal(tmp_path):
     done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    figures = json.loads(report.read_text())
+    figures = json.loads(report.read_text())["figures"]
     assert figures["unequal"] == []
     assert figures["faults"]
     assert figures["events"] > 5000

@@ -53,6 +53,8 @@ class ServerOptions:
     servers: tuple[str, ...] = field(default=(DEFAULT_SERVER,), repr=False)
     prefix: str = ""
     look_back: timedelta | None = None
+    #: Only these of the companies that the credentials name; empty: all of them.
+    companies: tuple[str, ...] = ()
     dry_run: bool = False
     dump_dir: Path | None = None
     trace: bool = False
@@ -75,6 +77,7 @@ class Server:
         self._signals = signals
         self._on_ready = on_ready
         self._credentials = read_credentials(options.credentials)
+        self._companies = _chosen(self._credentials, options.companies)
         self._watch = Dump(options.dump_dir) if options.dump_dir else None
         drivers = [self._driver(url) for url in options.urls]
         names = _distinct(place_of(url) for url in options.urls)
@@ -137,8 +140,7 @@ class Server:
 
     def _one_ready(self, url: str) -> None:
         self._ready += 1
-        companies = len(self._credentials.companies)
-        log.info("streaming %d companies to %s", companies, redact(url))
+        log.info("streaming %d companies to %s", len(self._companies), redact(url))
         if self._ready == len(self._pipelines):
             log.info("ready")
             self._on_ready()
@@ -180,7 +182,7 @@ class Server:
             name=f"eds-server-{self._credentials.name or 'unknown'}",
             trace=self._options.trace,
             account=self._credentials.account,
-            companies=self._credentials.companies,
+            companies=self._companies,
         )
 
     def _pipeline_options(self, *, first: bool) -> Options:
@@ -188,7 +190,7 @@ class Server:
         policy = self._options.policy
         return Options(
             identity=identity_of(self._credentials, self._options.prefix),
-            companies=self._credentials.companies,
+            companies=self._companies,
             look_back=self._options.look_back,
             watch=self._watch if first else None,
             transforms=self._transforms,
@@ -204,6 +206,16 @@ def _distinct(names: Iterable[str]) -> list[str]:
         seen[name] += 1
         found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return found
+
+
+def _chosen(credentials: Credentials, some: Sequence[str]) -> tuple[str, ...]:
+    """Those of *some* in the order of the file; raises ConfigError for others."""
+    if unknown := sorted(set(some) - set(credentials.companies)):
+        raise ConfigError(
+            f"{credentials.path} names no company {', '.join(unknown)}",
+            advice="--company takes ids of companies that the credentials name",
+        )
+    return tuple(c for c in credentials.companies if not some or c in some)
 
 
 def _warn_of(credentials: Credentials) -> None:

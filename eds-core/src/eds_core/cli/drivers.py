@@ -11,7 +11,6 @@ from itertools import groupby
 import click
 
 from eds_core.console import printable
-from eds_core.destination import DRIVERS, find_driver
 from eds_core.errors import ConfigError
 from eds_core.urls import redact
 
@@ -37,6 +36,8 @@ class Installed:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def command(*, as_json: bool) -> None:
     """List the installed drivers, and what each can do."""
+    from eds_core.destination import DRIVERS
+
     found = list(installed(entry_points(group=DRIVERS)))
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=2))
@@ -57,6 +58,8 @@ def installed(entries: Iterable[EntryPoint]) -> Iterator[Installed]:
 
 
 def _read(entries: list[EntryPoint]) -> Installed:
+    from eds_core.destination import find_driver
+
     dist, schemes = entries[0].dist, tuple(sorted({e.name for e in entries}))
     version = dist.version if dist else ""
     about = (entries[0].value, schemes, _name(dist), version, _origin(dist))

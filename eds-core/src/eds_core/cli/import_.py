@@ -12,7 +12,6 @@ import click
 
 from eds_core.errors import ConfigError
 
-from .imports import run_imports
 from .options import (
     Bytes,
     Prefix,
@@ -147,6 +146,8 @@ def command(
     from eds_core.importer.options import ImportOptions
     from eds_core.importer.unpack import Limits
     from eds_core.server import DEFAULT_SERVER
+
+    from .imports import run_imports
 
     set_up(ctx, verbose=verbose, silent=silent, timestamp=timestamp)
     files, urls = _files_and_urls(paths)

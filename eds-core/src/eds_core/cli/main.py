@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points, version
+from importlib.metadata import EntryPoint, entry_points
 
 import click
 
@@ -154,6 +154,7 @@ def _is_word(text: str) -> bool:
 
 
 _TAKE_A_VALUE = {
+    "--company",
     "--creds",
     "--server",
     "--consumer-prefix",
@@ -178,6 +179,6 @@ _TAKE_A_VALUE = {
     no_args_is_help=True,
     help=_ABOUT,
 )
-@click.version_option(version("eds-core"), prog_name="eds")
+@click.version_option(package_name="eds-core", prog_name="eds")
 def main() -> None:
     """Run ``eds``, which is ``eds-server`` too."""

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-from .new_driver_files import make, project_of
-
 _DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -23,6 +21,8 @@ def command(name: str, parent: Path, scheme: str, no_sql: bool) -> None:
     to change into your database's own, in which order, and which tests tell that a
     step is done.
     """
+    from .new_driver_files import make, project_of
+
     project = project_of(name, scheme)
     files = make(project, parent, "plain" if no_sql else "sql")
     click.echo(

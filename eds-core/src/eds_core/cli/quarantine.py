@@ -5,19 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from eds_core.console import printable
-from eds_core.decode import gunzip
-from eds_core.destination import Destination, find_driver
 from eds_core.errors import ConfigError, DecodeError
-from eds_core.ledger import Ledger, Quarantined
+
+if TYPE_CHECKING:
+    from eds_core.ledger import Ledger, Quarantined
 
 
 @contextmanager
 def opened(url: str, *, read_only: bool = False) -> Iterator[Ledger]:
     """The ledger at *url*; *read_only* makes nothing, not even a SQLite file."""
+    from eds_core.destination import Destination, find_driver
+
     destination = Destination(find_driver(url)(url))
     destination.driver.read_only = read_only
     try:
@@ -95,6 +98,8 @@ def _details(entry: Quarantined) -> dict[str, str]:
 
 
 def _readable(data: bytes) -> str:
+    from eds_core.decode import gunzip
+
     try:
         data = gunzip(data) if data[:2] == b"\x1f\x8b" else data
     except (DecodeError, ValueError):

@@ -9,7 +9,6 @@ import click
 
 from eds_core.errors import ConfigError
 
-from .imports import run_imports
 from .options import (
     Prefix,
     health_of,
@@ -22,6 +21,13 @@ from .options import (
     tell_of_passwords,
 )
 from .policy import policy_of, policy_options
+
+
+def _ids(
+    _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Several may be in one value, with commas."""
+    return tuple(id_.strip() for item in value for id_ in item.split(",") if id_)
 
 
 @click.command("server")
@@ -39,6 +45,15 @@ from .policy import policy_of, policy_options
     default="",
     envvar="EDS_CONSUMER_PREFIX",
     help="Put this in front of the consumers' names.",
+)
+@click.option(
+    "--company",
+    "companies",
+    multiple=True,
+    callback=_ids,
+    envvar="EDS_COMPANY",
+    metavar="ID[,ID...]",
+    help="Only this company of the credentials; may be repeated.",
 )
 @start_time_option
 @click.option(
@@ -74,6 +89,7 @@ def command(
     creds: Path | None,
     servers: tuple[str, ...],
     consumer_prefix: str,
+    companies: tuple[str, ...],
     consumer_start_time: timedelta | None,
     importer: Path | None,
     dry_run: bool,
@@ -120,10 +136,16 @@ def command(
     tell_of_passwords(ctx, urls)
     urls = tuple(dict.fromkeys(urls))
     servers = servers or (DEFAULT_SERVER,)
+    if importer is not None and companies:
+        raise ConfigError(
+            "--company does not go with --importer",
+            advice="an import loads the rows that are in the files, of all companies",
+        )
     if importer is not None:
         from eds_core.importer.options import ImportOptions
 
         from .import_ import known_tables
+        from .imports import run_imports
 
         imports = [
             ImportOptions(
@@ -146,6 +168,7 @@ def command(
         servers=servers,
         prefix=consumer_prefix,
         look_back=consumer_start_time,
+        companies=companies,
         dry_run=dry_run,
         dump_dir=dump_dir,
         trace=trace_nats,
