@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from eds_core.destination import open_destination
@@ -209,6 +209,7 @@ def check(directory, log):
 examples = settings(
     max_examples=60,
     deadline=None,
+    phases=[Phase.reuse, Phase.generate],  # an import takes too long to be shrunk
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
