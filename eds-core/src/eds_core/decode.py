@@ -21,7 +21,7 @@ MAX_AHEAD = 24 * 3600 * 1_000_000_000
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's word for a gzip header
 _MSGPACK_MAPS = frozenset({*range(0x80, 0x90), 0xDE, 0xDF})
-_OBJECT = ord("{")
+_OBJECT = b"{"
 # It becomes a token of a subject, so that dots, blanks and wildcards are out.
 _MODEL_VERSION = re.compile(r"[A-Za-z0-9_-]{0,128}")
 
@@ -55,14 +55,13 @@ def decode(message: Message) -> ChangeEvent:
     object in valid UTF-8; what is inside is left as it came.
     """
     try:
-        wire, after = _unpack(message.data)
+        return _event(*_unpack(message.data), message)
     except (msgspec.MsgspecError, UnicodeDecodeError, zlib.error) as error:
         raise DecodeError(
             f"the payload is not a change event: {_printable(error)}"
         ) from error
     except RecursionError as error:
         raise DecodeError("the payload is nested too deep") from error
-    return _event(wire, after, message)
 
 
 def _unpack(data: bytes) -> tuple[_Wire, msgspec.Raw]:
@@ -73,8 +72,6 @@ def _unpack(data: bytes) -> tuple[_Wire, msgspec.Raw]:
         packed = _MSGPACK.decode(data)
         row = None if packed.operation is Operation.DELETE else packed.after
         return packed, _as_json(row)
-    if not data.isascii():
-        data.decode()  # what is skipped or kept raw is not checked otherwise
     wire = _JSON.decode(data)
     # A copy lets go of what surrounds it in the unpacked text.
     return wire, wire.after.copy() if zipped else wire.after
@@ -103,29 +100,30 @@ def _as_json(after: dict[str, object] | None) -> msgspec.Raw:
 
 
 def _event(wire: _Wire, after: msgspec.Raw, message: Message) -> ChangeEvent:
+    operation = wire.operation
     table, model_version = wire.table, wire.model_version or ""
-    _check_names(table, model_version)
-    if table != message.table:
-        raise DecodeError(
-            f"the payload is of table {table}, its subject of {message.table[:80]!r}"
-        )
+    _check_names(table, model_version, message.table)
     return ChangeEvent(
         wire.id or message.id,
         table,
-        wire.operation,
+        operation,
         _key(wire.key),
         _version(wire, message.time),
         model_version,
-        b"" if wire.operation is Operation.DELETE else _row(after, wire.operation),
+        b"" if operation is Operation.DELETE else _row(after, operation),
         message,
     )
 
 
 @lru_cache(maxsize=4096)  # for every event, and mostly the same
-def _check_names(table: str, model_version: str) -> None:
+def _check_names(table: str, model_version: str, in_subject: str) -> None:
     check_name(table)
     if not _MODEL_VERSION.fullmatch(model_version):
         raise DecodeError(f"modelVersion {model_version[:80]!r} is not one")
+    if table != in_subject:
+        raise DecodeError(
+            f"the payload is of table {table}, its subject of {in_subject[:80]!r}"
+        )
 
 
 def _key(values: list[str | int]) -> tuple[str, ...]:
@@ -135,17 +133,19 @@ def _key(values: list[str | int]) -> tuple[str, ...]:
 
 
 def _row(after: msgspec.Raw, operation: Operation) -> msgspec.Raw:
-    first = memoryview(after)[0] if len(after) else None
-    if first != _OBJECT:
-        missing = first in (None, ord("n"))  # null
-        what = "missing" if missing else "not an object"
+    """*after*, of which msgspec has checked neither kind nor encoding."""
+    row = bytes(after)
+    if row[:1] != _OBJECT:
+        what = "missing" if row in (b"", b"null") else "not an object"
         raise DecodeError(f"the row (`after`) of this {operation} is {what}")
+    if not row.isascii():
+        row.decode()
     return after
 
 
 def _version(wire: _Wire, time: int) -> Version:
-    if wire.mvcc_timestamp:  # "" is a Go program's way to have none
-        version = Version.parse(str(wire.mvcc_timestamp))
+    if clock := wire.mvcc_timestamp:  # "" is a Go program's way to have none
+        version = Version.parse(str(clock))
     elif wire.timestamp is not None:
         version = Version.from_milliseconds(wire.timestamp)
     else:

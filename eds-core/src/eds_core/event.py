@@ -140,7 +140,6 @@ class Message(msgspec.Struct, gc=False, eq=False):
     headers: Mapping[str, str] = {}
     #: Bytes that decoding it has added to its own: a packed row takes up both.
     unpacked: int = 0
-    _tokens: list[str] | None = None
 
     def __repr__(self) -> str:  # never the data
         return f"Message({self.subject!r}, sequence={self.sequence})"
@@ -164,9 +163,7 @@ class Message(msgspec.Struct, gc=False, eq=False):
         return self._token(3)
 
     def _token(self, index: int) -> str:
-        tokens = self._tokens
-        if tokens is None:  # split once: it is asked for by whoever passes it on
-            tokens = self._tokens = self.subject.split(".")
+        tokens = self.subject.split(".", index + 1)  # of each message: no further
         return tokens[index] if index < len(tokens) else ""
 
     @property

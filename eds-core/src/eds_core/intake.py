@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import msgspec
+
 from .decode import decode
 from .errors import DecodeError
 from .event import ChangeEvent, Message
@@ -31,8 +33,7 @@ MAX_BYTES = 16 * 1024 * 1024  # half of what may be under way, see stream.credit
 Schemas = Callable[[ChangeEvent], TableSchema | None]
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct, gc=False, eq=False):
     """A message and what it holds: an event, or the reason why not."""
 
     message: Message
@@ -193,7 +194,8 @@ class Intake:
         reached("decode.before")
         try:
             entry.event = event = decode(message)
-            message.unpacked = max(0, len(event.after) - len(message.data))
+            if (grown := len(event.after) - len(message.data)) > 0:
+                message.unpacked = grown
             self._met.setdefault((event.table, event.model_version), event)
         except DecodeError as error:
             entry.error = error
