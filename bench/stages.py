@@ -13,7 +13,7 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -106,16 +106,17 @@ async def _read(settings: Settings, last: int, costs: list[Cost]) -> None:
     feed, done = Feed(settings), asyncio.Event()
     held = 0
 
-    def sink(item: Item) -> None:
+    def sink(items: Sequence[Item]) -> None:
         nonlocal held
-        if isinstance(item, Message):
-            held += size_of(item)
-            if held > HELD or item.sequence >= last:
-                # A message counts as held only when the sink has returned.
-                asyncio.get_running_loop().call_soon(feed.pool.release, held)
-                held = 0
-            if item.sequence >= last:
-                done.set()
+        messages = [item for item in items if isinstance(item, Message)]
+        ended = any(message.sequence >= last for message in messages)
+        held += sum(map(size_of, messages))
+        if held > HELD or ended:
+            # A message counts as held only when the sink has returned.
+            asyncio.get_running_loop().call_soon(feed.pool.release, held)
+            held = 0
+        if ended:
+            done.set()
 
     await feed.open()
     with _measured(costs):
@@ -137,7 +138,7 @@ async def decode(events: list[ShopEvent], runs: int) -> dict[str, list[Cost]]:
         intake.open_lane(COMPANY, 0)
         with _measured(ours):
             for message in messages:
-                intake.put(message)
+                intake.put([message])
     return {"EDS's intake": ours, "json.loads": plain}
 
 
@@ -192,7 +193,7 @@ def _filled(events: list[ShopEvent]) -> Intake:
     intake = Intake()
     intake.open_lane(COMPANY, 0)
     for message in _messages(events):
-        intake.put(message)
+        intake.put([message])
     return intake
 
 

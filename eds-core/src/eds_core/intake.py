@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -176,15 +176,16 @@ class Intake:
                 gap.company,
             )
 
-    def put(self, item: Item) -> None:
+    def put(self, items: Iterable[Item]) -> None:
         """Take what the stream hands on."""
-        match item:
-            case Message():
-                self._put_message(item)
-            case Heartbeat():
-                self.lanes[item.company].heartbeat = item.sequence
-            case Gap():
-                self.gaps.append(item)
+        for item in items:
+            match item:
+                case Message():
+                    self._put_message(item)
+                case Heartbeat():
+                    self.lanes[item.company].heartbeat = item.sequence
+                case Gap():
+                    self.gaps.append(item)
         self.arrived.set()
 
     def _put_message(self, message: Message) -> None:
