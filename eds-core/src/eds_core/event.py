@@ -201,6 +201,8 @@ class ChangeEvent(msgspec.Struct, gc=False, frozen=True):
         (A region has at times been put in front.)
         """
         found, count = self.raw_key, len(table.key)
+        if len(found) == count:
+            return tuple(found)
         if len(found) < count:
             raise DecodeError(
                 f"the event's key has {len(found)} values, "

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -47,6 +47,7 @@ class Taken:
     """What one batch is made of, and how far it brings each company."""
 
     entries: list[Entry] = field(default_factory=list)
+    companies: set[str] = field(default_factory=set)  # that entries are of
     reached: dict[str, tuple[int, int]] = field(default_factory=dict)  # sequence, time
     size: int = 0
 
@@ -176,19 +177,20 @@ class Intake:
                 gap.company,
             )
 
-    def put(self, items: Iterable[Item]) -> None:
-        """Take what the stream hands on."""
+    def put(self, items: Sequence[Item]) -> None:
+        """Take what the stream hands on at once, all of it of one company."""
+        lane = self.lanes[items[0].company]
         for item in items:
             match item:
                 case Message():
-                    self._put_message(item)
+                    lane.queue.append(self._entry(item))
                 case Heartbeat():
-                    self.lanes[item.company].heartbeat = item.sequence
+                    lane.heartbeat = item.sequence
                 case Gap():
                     self.gaps.append(item)
         self.arrived.set()
 
-    def _put_message(self, message: Message) -> None:
+    def _entry(self, message: Message) -> Entry:
         if self._watch is not None:
             self._watch(message)
         entry = Entry(message)
@@ -201,20 +203,23 @@ class Intake:
         except DecodeError as error:
             entry.error = error
         reached("decode.after")
-        self.lanes[message.company].queue.append(entry)
+        return entry
 
     def take(self, schemas: Schemas) -> Taken:
         """A batch: a fair share of every lane, in stream order within each."""
         taken = Taken()
         self._met.clear()
         lanes = [(name, lane) for name, lane in sorted(self.lanes.items()) if lane]
-        for left, (_, lane) in zip(
+        for left, (name, lane) in zip(
             range(len(lanes), 0, -1), sorted(lanes, key=_length), strict=True
         ):
-            events = (MAX_EVENTS - len(taken.entries)) // left
+            before = len(taken.entries)
+            events = (MAX_EVENTS - before) // left
             lane.take(
                 taken, schemas, max(1, events), (MAX_BYTES - taken.size) // left + 1
             )
+            if len(taken.entries) > before:
+                taken.companies.add(name)
         taken.reached = {name: lane.reached for name, lane in self.lanes.items()}
         return taken
 

@@ -163,14 +163,13 @@ class Pipeline:
         Each costs a statement, and there may be hundreds of companies.
         """
         all_moves = self._positions.moves(taken.reached)
-        companies = {entry.message.company for entry in taken.entries}
         due = time.monotonic() >= self._next_idle_move
         if due:
             self._next_idle_move = time.monotonic() + self._idle_move_every
         return {
             company: move
             for company, move in all_moves.items()
-            if company in companies or (due and move.new > move.old)
+            if company in taken.companies or (due and move.new > move.old)
         }
 
     async def _wait(self) -> None:
