@@ -100,14 +100,16 @@ def _as_json(after: dict[str, object] | None) -> msgspec.Raw:
 
 
 def _event(wire: _Wire, after: msgspec.Raw, message: Message) -> ChangeEvent:
-    operation = wire.operation
+    operation, key = wire.operation, wire.key
     table, model_version = wire.table, wire.model_version or ""
     _check_names(table, model_version, message.table)
+    if not key:
+        raise DecodeError("the event has no key")
     return ChangeEvent(
         wire.id or message.id,
         table,
         operation,
-        _key(wire.key),
+        tuple(map(str, key)),
         _version(wire, message.time),
         model_version,
         b"" if operation is Operation.DELETE else _row(after, operation),
@@ -124,12 +126,6 @@ def _check_names(table: str, model_version: str, in_subject: str) -> None:
         raise DecodeError(
             f"the payload is of table {table}, its subject of {in_subject[:80]!r}"
         )
-
-
-def _key(values: list[str | int]) -> tuple[str, ...]:
-    if not values:
-        raise DecodeError("the event has no key")
-    return tuple(map(str, values))
 
 
 def _row(after: msgspec.Raw, operation: Operation) -> msgspec.Raw:

@@ -156,15 +156,13 @@ class Message(msgspec.Struct, gc=False, eq=False):
 
     @property
     def table(self) -> str:
-        return self._token(1)
+        tokens = self.subject.split(".", 2)  # of each message: no further
+        return tokens[1] if len(tokens) > 1 else ""
 
     @property
     def company(self) -> str:
-        return self._token(3)
-
-    def _token(self, index: int) -> str:
-        tokens = self.subject.split(".", index + 1)  # of each message: no further
-        return tokens[index] if index < len(tokens) else ""
+        tokens = self.subject.split(".", 4)
+        return tokens[3] if len(tokens) > 3 else ""  # noqa: PLR2004 - the fourth
 
     @property
     def id(self) -> str:

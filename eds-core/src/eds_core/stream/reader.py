@@ -136,7 +136,9 @@ class Reader(asyncio.BufferedProtocol):
         with memoryview(self._buffer) as data:
             while (line := find(_END, place, end)) >= 0:
                 words = bytes(data[place:line]).split()
-                stop = line + 2 + _payload(words)
+                begin = stop = line + 2
+                if words and words[0] in _WITH_PAYLOAD:
+                    stop += _size(words[-1]) + 2
                 if stop > end:
                     self._needed = stop - place
                     break
@@ -148,7 +150,7 @@ class Reader(asyncio.BufferedProtocol):
                 if handler is None:
                     self._stream.feed_data(bytes(data[place:stop]))
                 else:
-                    together.append(_delivery(words, data[line + 2 : stop - 2]))
+                    together.append(_delivery(words, data[begin : stop - 2]))
                 place = stop
             _hand_on(together, receiver)
             self._keep(data[place:end])
@@ -178,12 +180,9 @@ def _hand_on(deliveries: list[Delivery], handler: Handler | None) -> None:
         handler(deliveries)
 
 
-def _payload(words: list[bytes]) -> int:
-    """How many bytes follow a protocol line, its last two included."""
-    if not words or words[0] not in _WITH_PAYLOAD:
-        return 0
+def _size(word: bytes) -> int:
     try:
-        return int(words[-1]) + 2
+        return int(word)
     except ValueError:
         raise ProtocolError from None
 
