@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from functools import lru_cache
 
 import msgspec
 
 from .errors import DecodeError
 from .event import ChangeEvent, Message, Operation, Version
+from .gunzip import DAMAGED, decompressobj
 from .schema import check_name
 
 #: No event is larger than this when unpacked: a bomb is refused, not inflated.
@@ -18,6 +18,10 @@ MAX_UNPACKED = 64 * 1024 * 1024
 #: A version further than this beyond the message's time would win for ever.
 MAX_AHEAD = 24 * 3600 * 1_000_000_000
 
+_NOT_AN_EVENT: tuple[type[Exception], ...] = (
+    *(msgspec.MsgspecError, UnicodeDecodeError),
+    *DAMAGED,
+)
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's word for a gzip header
 _MSGPACK_MAPS = frozenset({*range(0x80, 0x90), 0xDE, 0xDF})
@@ -56,7 +60,7 @@ def decode(message: Message) -> ChangeEvent:
     """
     try:
         return _event(*_unpack(message.data), message)
-    except (msgspec.MsgspecError, UnicodeDecodeError, zlib.error) as error:
+    except _NOT_AN_EVENT as error:
         raise DecodeError(
             f"the payload is not a change event: {_printable(error)}"
         ) from error
@@ -79,8 +83,8 @@ def _unpack(data: bytes) -> tuple[_Wire, msgspec.Raw]:
 
 def gunzip(data: bytes) -> bytes:
     """Unpack one gzip member; refuse truncated, trailing and oversized data."""
-    unpacker = zlib.decompressobj(_GZIP_WINDOW)
-    unpacked = unpacker.decompress(data, MAX_UNPACKED)
+    unpacker = decompressobj(_GZIP_WINDOW)
+    unpacked: bytes = unpacker.decompress(data, MAX_UNPACKED)
     if unpacker.unconsumed_tail:
         raise DecodeError(f"the payload unpacks to more than {MAX_UNPACKED} bytes")
     if not unpacker.eof:
