@@ -203,7 +203,7 @@ def test_a_payload_of_another_table_than_its_subject_is_refused(subject):
         payload().decode().encode("utf-16"),
         payload().replace(b"Ada", b"A\0a"),
         payload().replace(b"Ada", b"\xff\xfe"),
-        payload(before={"x": "?"}).replace(b"?", b"\xc3"),
+        payload(after={"x": "?"}).replace(b"?", b"\xc3"),
         payload().replace(b"1.5", b"NaN"),
         payload().replace(b"1.5", b"-Infinity"),
         payload().replace(b"1.5", b"01"),

@@ -102,7 +102,7 @@ def test_damaged_events_leave_the_intake_and_each_is_accounted_for(payloads):
     intake.open_lane(COMPANY, 0)
     for number, payload in enumerate(payloads, 1):
         subject = EVENTS[number].subject
-        intake.put(message(payload, number, subject))
+        intake.put([message(payload, number, subject)])
     taken = intake.take(lambda event: SCHEMAS[event.table])
 
     work = make_work(taken.entries, {})

@@ -92,11 +92,12 @@ def test_the_attacker_is_one(attacker):
         ("u@db/x?sslmode=disable", "disable"),
         ("u@db/x?sslmode=verify-ca&sslrootcert=ca.pem", "verify-ca"),
         ("u@db/x?service=shop", None),
-        ("u@localhost/x", None),
-        ("u@127.0.0.1,[::1]/x", None),
-        ("/x", None),
-        ("u@%2Frun%2Fpostgresql/x", None),
-        ("u@/x?host=/run/postgresql", None),
+        ("u@localhost/x", "allow"),
+        ("u@127.0.0.1,[::1]/x", "allow"),
+        ("u@localhost/x?sslrootcert=ca.pem", None),
+        ("/x", "allow"),
+        ("u@%2Frun%2Fpostgresql/x", "allow"),
+        ("u@/x?host=/run/postgresql", "allow"),
     ],
 )
 def test_what_needs_tls(monkeypatch, place, mode):

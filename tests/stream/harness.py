@@ -56,14 +56,12 @@ class Reader:
         self.items = []
         self.bytes = 0
 
-    def __call__(self, item):
-        self.items.append(item)
-        if isinstance(item, Message):
-            self.bytes += size_of(item)
-            if self.releases:
-                asyncio.get_running_loop().call_soon(
-                    self.feed.pool.release, size_of(item)
-                )
+    def __call__(self, items):
+        self.items.extend(items)
+        size = sum(size_of(item) for item in items if isinstance(item, Message))
+        self.bytes += size
+        if self.releases:
+            asyncio.get_running_loop().call_soon(self.feed.pool.release, size)
 
     def of(self, kind):
         return [item for item in self.items if isinstance(item, kind)]

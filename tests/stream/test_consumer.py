@@ -36,7 +36,7 @@ async def consuming(sandbox, after=0, **options):
             "by-hand",
             A,
             subject,
-            sink=items.append,
+            sink=items.extend,
             **options,
         )
         await consumer.start(after)
@@ -76,7 +76,7 @@ def fed(tmp_path, messages, after=0, **options):
         async with consuming(sandbox, after, **options) as (consumer, items):
             for message in messages:
                 given = message(consumer) if callable(message) else message
-                consumer._on_delivery(given)
+                consumer._on_deliveries([given])
             reason = consumer.reason
             return consumer, [item.sequence for item in items], reason
 
@@ -216,8 +216,8 @@ def test_nothing_is_taken_once_it_was_left(tmp_path):
     async def scenario(sandbox):
         async with consuming(sandbox) as (consumer, items):
             consumer.abandon()
-            consumer._on_delivery(data(1, 1))
-            consumer._on_delivery(heartbeat(consumer, 0, 9))
+            consumer._on_deliveries([data(1, 1)])
+            consumer._on_deliveries([heartbeat(consumer, 0, 9)])
             return items
 
     assert in_sandbox(tmp_path, scenario) == []

@@ -52,16 +52,19 @@ def test_messages_of_an_old_incarnation_are_dropped(tmp_path):
 
 def lose(monkeypatch, number):
     """Let the message with this consumer sequence get lost on its way, once."""
-    lost, take = [], Consumer._on_delivery
+    lost, take = [], Consumer._on_deliveries
 
-    def on_delivery(self, message):
+    def arrives(message):
         tokens = message.reply.split(".")
         if not lost and len(tokens) > 6 and tokens[6] == str(number):
             lost.append(message)
-            return
-        take(self, message)
+            return False
+        return True
 
-    monkeypatch.setattr(Consumer, "_on_delivery", on_delivery)
+    def on_deliveries(self, messages):
+        take(self, [message for message in messages if arrives(message)])
+
+    monkeypatch.setattr(Consumer, "_on_deliveries", on_deliveries)
     return lost
 
 
@@ -97,13 +100,13 @@ def test_a_consumer_that_falls_silent_is_made_anew(tmp_path, monkeypatch, quick)
             assert feed._followers[subject].consumer is not consumer
             return consumer.reason
 
-    take = Consumer._on_delivery
+    take = Consumer._on_deliveries
 
-    def on_delivery(self, message):
+    def on_deliveries(self, messages):
         if self not in deaf:
-            take(self, message)
+            take(self, messages)
 
-    monkeypatch.setattr(Consumer, "_on_delivery", on_delivery)
+    monkeypatch.setattr(Consumer, "_on_deliveries", on_deliveries)
 
     assert in_sandbox(tmp_path, scenario).startswith("no heartbeat for")
 

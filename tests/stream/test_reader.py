@@ -2,6 +2,7 @@
 
 import asyncio
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -17,36 +18,50 @@ from .harness import A, feeding, in_sandbox, publish
 from .harness import Reader as Sink
 
 
-class Bytes:
-    """What a transport is to the reader: the chunks, then the end."""
-
-    def __init__(self, chunks):
-        self._chunks = iter(chunks)
-
-    async def read(self, _most):
-        return next(self._chunks, b"")
-
-
-class Others:
-    """In the place of nats-py's parser: keeps what it is given."""
+class Stream:
+    """In the place of what nats-py reads from: keeps what it is given."""
 
     def __init__(self):
-        self.buf = bytearray()
         self.units = []
+        self.error = None
 
-    async def parse(self, data):
+    def feed_data(self, data):
         self.units.append(data)
 
+    def set_exception(self, error):
+        self.error = error
 
-def read(chunks, before=b""):
+
+class Socket:
+    """What a transport is to the reader."""
+
+    def get_protocol(self):
+        return None
+
+    def set_protocol(self, protocol):
+        self.protocol = protocol
+
+
+def read(chunks):
     """Feed *chunks*; return the reader, what its handler got and what it left."""
-    client, got = CarefulClient(), []
-    client._transport, client._ps = Bytes(chunks[1:]), Others()
-    client._ps.buf.extend(before)
-    others, reader = client._ps, Reader(client)
-    reader.handlers[b"7"] = got.append
-    asyncio.run(reader.parse(chunks[0]))
-    return reader, got, others.units
+    client, got, stream = CarefulClient(), [], Stream()
+    writer = SimpleNamespace(transport=Socket())
+    client._transport = SimpleNamespace(_io_reader=stream, _io_writer=writer)
+    reader = Reader(client)
+    reader.handlers[b"7"] = got.extend
+    for chunk in chunks:
+        fill(writer.transport.protocol, chunk)
+    return reader, got, stream
+
+
+def fill(protocol, chunk):
+    """As asyncio does, in as many steps as there is room for."""
+    while chunk:
+        with protocol.get_buffer(-1) as room:
+            size = min(len(room), len(chunk))
+            room[:size] = chunk[:size]
+            protocol.buffer_updated(size)
+        chunk = chunk[size:]
 
 
 HEADERS = b"NATS/1.0\r\nNats-Msg-Id: 1\r\n\r\n"
@@ -84,25 +99,40 @@ def test_however_the_bytes_are_cut_the_deliveries_are_the_same(cuts):
     _, got, left = read(chunks)
 
     assert plain(got) == EXPECTED
-    assert left == list(FOREIGN)
+    assert left.units == list(FOREIGN)
 
 
-def test_what_nats_py_has_read_already_comes_first():
-    _, got, _ = read([UNITS[0][9:]], before=UNITS[0][:9])
+def test_the_end_of_a_unit_that_nats_py_has_begun_is_left_to_it():
+    _, got, left = read([b'_id":"x"}\r\n' + UNITS[0]])
 
     assert plain(got) == EXPECTED[:1]
+    assert left.units == [b'_id":"x"}\r\n']
+
+
+def test_what_comes_together_is_handed_on_together():
+    client, got = CarefulClient(), []
+    writer = SimpleNamespace(transport=Socket())
+    client._transport = SimpleNamespace(_io_reader=Stream(), _io_writer=writer)
+    reader = Reader(client)
+    reader.handlers |= {b"7": lambda some: got.append(("seven", len(some)))}
+    reader.handlers |= {b"8": lambda some: got.append(("eight", len(some)))}
+    fill(reader, b"".join([*UNITS, FOREIGN[2], UNITS[0], FOREIGN[0], UNITS[0]]))
+
+    assert got == [("seven", 4), ("eight", 1), ("seven", 1), ("seven", 1)]
 
 
 @pytest.mark.parametrize("line", [b"MSG a 7 x\r\n", b"HMSG a 7 1 y\r\n"])
 def test_a_size_that_is_none_is_an_error_of_the_protocol(line):
-    with pytest.raises(ProtocolError):
-        read([line])
+    _, _, left = read([line])
+
+    assert isinstance(left.error, ProtocolError)
 
 
 def test_a_line_without_an_end_does_not_fill_the_memory(monkeypatch):
     monkeypatch.setattr(module, "_LONGEST_LINE", 1000)
-    with pytest.raises(ProtocolError):
-        read([b"INFO " + b"x" * 500, b"x" * 600])
+    _, _, left = read([b"INFO " + b"x" * 500, b"x" * 600])
+
+    assert isinstance(left.error, ProtocolError)
 
 
 def test_a_payload_in_many_pieces_is_put_together_once():
@@ -155,7 +185,7 @@ def test_both_ways_of_reading_give_the_same(tmp_path):
 
 def test_a_client_that_works_otherwise_reads_by_itself(tmp_path, monkeypatch):
     def reader_of(client):
-        raise AttributeError("_ps")
+        raise AttributeError("_io_reader")
 
     monkeypatch.setattr("eds_core.stream.connection.Reader", reader_of)
     reader, messages = handed_on(tmp_path)
@@ -167,9 +197,8 @@ def test_a_client_that_works_otherwise_reads_by_itself(tmp_path, monkeypatch):
 def test_a_reader_that_is_never_asked_is_given_up(tmp_path, monkeypatch):
     class Unasked(Reader):
         def __init__(self, client):
-            parser = client._ps
             super().__init__(client)
-            client._ps = parser
+            self.give_back()
 
     monkeypatch.setattr("eds_core.stream.connection.Reader", Unasked)
     reader, messages = handed_on(tmp_path)

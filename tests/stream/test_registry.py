@@ -295,7 +295,7 @@ def test_a_silent_look_up_delays_only_its_own_table(tmp_path):
         reader.follow()
         await reader.has(6)
         for item in reader.messages:
-            intake.put(item)
+            intake.put([item])
         return await drained(intake, registry)
 
     async def drained(intake, registry):

@@ -46,9 +46,9 @@ def resuming(scenario):
 def test_a_table_that_resumes_is_read_up_to_where_the_live_stream_passed_it_over():
     def scenario(repeats, positions, sink, subject):
         assert repeats.skipped == set()
-        sink(Heartbeat(COMPANY, 12, subject))
+        sink([Heartbeat(COMPANY, 12, subject)])
         assert repeats.take(positions) is None
-        sink(Heartbeat(COMPANY, 15, subject))
+        sink([Heartbeat(COMPANY, 15, subject)])
         work, _ = repeats.take(positions)
         assert work.unparked == [NAME]
 
@@ -57,7 +57,7 @@ def test_a_table_that_resumes_is_read_up_to_where_the_live_stream_passed_it_over
 
 def test_a_commit_that_is_tried_again_does_not_leave_the_table_skipped():
     def scenario(repeats, positions, sink, subject):
-        sink(Heartbeat(COMPANY, 15, subject))
+        sink([Heartbeat(COMPANY, 15, subject)])
         repeats.take(positions)
         repeats.reload([replace(PARKED, resume=True)])  # the commit failed
         repeats.finish(NAME)  # and was made at the second try
@@ -69,8 +69,8 @@ def test_a_commit_that_is_tried_again_does_not_leave_the_table_skipped():
 
 def test_a_gap_met_on_the_way_back_is_told(caplog):
     def scenario(repeats, positions, sink, subject):
-        sink(Gap(COMPANY, 4, 8))
-        sink(Message(f"dbchange.brand.X.{COMPANY}", b"", 8, 1))
+        sink([Gap(COMPANY, 4, 8)])
+        sink([Message(f"dbchange.brand.X.{COMPANY}", b"", 8, 1)])
         repeats.take(positions)
 
     with caplog.at_level("INFO", "eds"):

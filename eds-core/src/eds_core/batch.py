@@ -7,7 +7,7 @@ order to a destination that guards rows by version and remembers deletions.
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Mapping
+from collections.abc import ItemsView
 
 from .event import ChangeEvent, Deletion, Key, Row, VersionedKey
 from .schema import TableSchema
@@ -31,19 +31,17 @@ class Run:
 
         Raises DecodeError when the event's key does not fit the table.
         """
-        key = event.key(self.table)
+        key, version = event.key(self.table), event.version
+        deletion, row = self._deletions.get(key), self._rows.get(key)
+        after_deletion = deletion is None or deletion.version <= version
+        after_row = row is None or row.version <= version
         if event.deletes:
-            self._delete(key, event)
-        elif not (
-            _newer(self._rows, key, event) or _newer(self._deletions, key, event)
-        ):
+            if after_deletion:
+                self._deletions[key] = event
+            if after_row:
+                self._rows.pop(key, None)
+        elif after_deletion and after_row:
             self._rows[key] = event
-
-    def _delete(self, key: Key, event: ChangeEvent) -> None:
-        if not _newer(self._deletions, key, event):
-            self._deletions[key] = event
-        if not _newer(self._rows, key, event):
-            self._rows.pop(key, None)
 
     @property
     def deletes(self) -> list[VersionedKey]:
@@ -91,12 +89,6 @@ class Batch:
             run.add(event)  # what raises here leaves no empty run behind
             self.runs.setdefault(event.table, []).append(run)
         self.size += 1
-
-
-def _newer(known: Mapping[Key, ChangeEvent], key: Key, event: ChangeEvent) -> bool:
-    """Whether what is known of *key* is newer than *event*."""
-    found = known.get(key)
-    return found is not None and found.version > event.version
 
 
 def _first(item: tuple[Key, ChangeEvent]) -> Key:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from functools import lru_cache
 
 import msgspec
 
 from .errors import DecodeError
 from .event import ChangeEvent, Message, Operation, Version
+from .gunzip import DAMAGED, decompressobj
 from .schema import check_name
 
 #: No event is larger than this when unpacked: a bomb is refused, not inflated.
@@ -18,10 +18,14 @@ MAX_UNPACKED = 64 * 1024 * 1024
 #: A version further than this beyond the message's time would win for ever.
 MAX_AHEAD = 24 * 3600 * 1_000_000_000
 
+_NOT_AN_EVENT: tuple[type[Exception], ...] = (
+    *(msgspec.MsgspecError, UnicodeDecodeError),
+    *DAMAGED,
+)
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's word for a gzip header
 _MSGPACK_MAPS = frozenset({*range(0x80, 0x90), 0xDE, 0xDF})
-_OBJECT = ord("{")
+_OBJECT = b"{"
 # It becomes a token of a subject, so that dots, blanks and wildcards are out.
 _MODEL_VERSION = re.compile(r"[A-Za-z0-9_-]{0,128}")
 
@@ -55,14 +59,13 @@ def decode(message: Message) -> ChangeEvent:
     object in valid UTF-8; what is inside is left as it came.
     """
     try:
-        wire, after = _unpack(message.data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, zlib.error) as error:
+        return _event(*_unpack(message.data), message)
+    except _NOT_AN_EVENT as error:
         raise DecodeError(
             f"the payload is not a change event: {_printable(error)}"
         ) from error
     except RecursionError as error:
         raise DecodeError("the payload is nested too deep") from error
-    return _event(wire, after, message)
 
 
 def _unpack(data: bytes) -> tuple[_Wire, msgspec.Raw]:
@@ -73,8 +76,6 @@ def _unpack(data: bytes) -> tuple[_Wire, msgspec.Raw]:
         packed = _MSGPACK.decode(data)
         row = None if packed.operation is Operation.DELETE else packed.after
         return packed, _as_json(row, "the row (`after`)")
-    if not data.isascii():
-        data.decode()  # what is skipped or kept raw is not checked otherwise
     wire = _JSON.decode(data)
     # A copy lets go of what surrounds it in the unpacked text.
     return wire, wire.after.copy() if zipped else wire.after
@@ -92,6 +93,10 @@ def event_json(event: ChangeEvent) -> bytes:
     if data[0] in _MSGPACK_MAPS:
         whole = msgspec.msgpack.decode(data, type=dict[str, object])
         return bytes(_as_json(whole, "the event"))
+    try:
+        data.decode()  # of which only the row was looked at
+    except UnicodeDecodeError as error:
+        raise DecodeError("the event is not UTF-8") from error
     return data
 
 
@@ -114,8 +119,8 @@ def encode(event: ChangeEvent, after: bytes | None) -> bytes:
 
 def gunzip(data: bytes) -> bytes:
     """Unpack one gzip member; refuse truncated, trailing and oversized data."""
-    unpacker = zlib.decompressobj(_GZIP_WINDOW)
-    unpacked = unpacker.decompress(data, MAX_UNPACKED)
+    unpacker = decompressobj(_GZIP_WINDOW)
+    unpacked: bytes = unpacker.decompress(data, MAX_UNPACKED)
     if unpacker.unconsumed_tail:
         raise DecodeError(f"the payload unpacks to more than {MAX_UNPACKED} bytes")
     if not unpacker.eof:
@@ -135,49 +140,48 @@ def _as_json(value: dict[str, object] | None, what: str) -> msgspec.Raw:
 
 
 def _event(wire: _Wire, after: msgspec.Raw, message: Message) -> ChangeEvent:
+    operation, key = wire.operation, wire.key
     table, model_version = wire.table, wire.model_version or ""
-    _check_names(table, model_version)
-    if table != message.table:
-        raise DecodeError(
-            f"the payload is of table {table}, its subject of {message.table[:80]!r}"
-        )
+    _check_names(table, model_version, message.table)
+    if not key:
+        raise DecodeError("the event has no key")
     return ChangeEvent(
         wire.id or message.id,
         table,
-        wire.operation,
-        _key(wire.key),
+        operation,
+        tuple(map(str, key)),
         _version(wire, message.time),
         model_version,
-        b"" if wire.operation is Operation.DELETE else _row(after, wire.operation),
+        b"" if operation is Operation.DELETE else _row(after, operation),
         message,
     )
 
 
 @lru_cache(maxsize=4096)  # for every event, and mostly the same
-def _check_names(table: str, model_version: str) -> None:
+def _check_names(table: str, model_version: str, in_subject: str) -> None:
     check_name(table)
     if not _MODEL_VERSION.fullmatch(model_version):
         raise DecodeError(f"modelVersion {model_version[:80]!r} is not one")
-
-
-def _key(values: list[str | int]) -> tuple[str, ...]:
-    if not values:
-        raise DecodeError("the event has no key")
-    return tuple(map(str, values))
+    if table != in_subject:
+        raise DecodeError(
+            f"the payload is of table {table}, its subject of {in_subject[:80]!r}"
+        )
 
 
 def _row(after: msgspec.Raw, operation: Operation) -> msgspec.Raw:
-    first = memoryview(after)[0] if len(after) else None
-    if first != _OBJECT:
-        missing = first in (None, ord("n"))  # null
-        what = "missing" if missing else "not an object"
+    """*after*, of which msgspec has checked neither kind nor encoding."""
+    row = bytes(after)
+    if row[:1] != _OBJECT:
+        what = "missing" if row in (b"", b"null") else "not an object"
         raise DecodeError(f"the row (`after`) of this {operation} is {what}")
+    if not row.isascii():
+        row.decode()
     return after
 
 
 def _version(wire: _Wire, time: int) -> Version:
-    if wire.mvcc_timestamp:  # "" is a Go program's way to have none
-        version = Version.parse(str(wire.mvcc_timestamp))
+    if clock := wire.mvcc_timestamp:  # "" is a Go program's way to have none
+        version = Version.parse(str(clock))
     elif wire.timestamp is not None:
         version = Version.from_milliseconds(wire.timestamp)
     else:

@@ -148,7 +148,6 @@ class Message(msgspec.Struct, gc=False, eq=False):
     headers: Mapping[str, str] = {}
     #: Bytes that decoding it has added to its own: a packed row takes up both.
     unpacked: int = 0
-    _tokens: list[str] | None = None
 
     def __repr__(self) -> str:  # never the data
         return f"Message({self.subject!r}, sequence={self.sequence})"
@@ -165,17 +164,13 @@ class Message(msgspec.Struct, gc=False, eq=False):
 
     @property
     def table(self) -> str:
-        return self._token(1)
+        tokens = self.subject.split(".", 2)  # of each message: no further
+        return tokens[1] if len(tokens) > 1 else ""
 
     @property
     def company(self) -> str:
-        return self._token(3)
-
-    def _token(self, index: int) -> str:
-        tokens = self._tokens
-        if tokens is None:  # split once: it is asked for by whoever passes it on
-            tokens = self._tokens = self.subject.split(".")
-        return tokens[index] if index < len(tokens) else ""
+        tokens = self.subject.split(".", 4)
+        return tokens[3] if len(tokens) > 3 else ""  # noqa: PLR2004 - the fourth
 
     @property
     def id(self) -> str:
@@ -212,6 +207,8 @@ class ChangeEvent(msgspec.Struct, gc=False, frozen=True):
         (A region has at times been put in front.)
         """
         found, count = self.raw_key, len(table.key)
+        if len(found) == count:
+            return tuple(found)
         if len(found) < count:
             raise DecodeError(
                 f"the event's key has {len(found)} values, "

@@ -68,9 +68,10 @@ def _statuses(work: Work) -> dict[Name, TableStatus]:
 def _times(work: Work) -> dict[Name, list[int]]:
     """When each event of a table came, in their order."""
     times: dict[Name, list[int]] = defaultdict(list)
+    only = next(iter(work.moves)) if len(work.moves) == 1 else None
     for event, _ in work.changes:
         message = event.message
-        times[event.table, message.company].append(message.time)
+        times[event.table, only or message.company].append(message.time)
     return times
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+
+import msgspec
 
 from .decode import decode
 from .errors import DecodeError
@@ -32,8 +34,7 @@ MAX_BYTES = 16 * 1024 * 1024  # half of what may be under way, see stream.credit
 Schemas = Callable[[ChangeEvent], TableSchema | None]
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct, gc=False, eq=False):
     """A message and what it holds: an event, or the reason why not."""
 
     message: Message
@@ -52,6 +53,7 @@ class Taken:
     """What one batch is made of, and how far it brings each company."""
 
     entries: list[Entry] = field(default_factory=list)
+    companies: set[str] = field(default_factory=set)  # that wanted entries are of
     reached: dict[str, tuple[int, int]] = field(default_factory=dict)  # sequence, time
     size: int = 0
 
@@ -212,47 +214,54 @@ class Intake:
                 gap.company,
             )
 
-    def put(self, item: Item) -> None:
-        """Take what the stream hands on."""
-        match item:
-            case Message():
-                self._put_message(item)
-            case Heartbeat():
-                self.lanes[item.company].heartbeat = item.sequence
-            case Gap():
-                self.gaps.append(item)
+    def put(self, items: Sequence[Item]) -> None:
+        """Take what the stream hands on at once, all of it of one company."""
+        lane = self.lanes[items[0].company]
+        for item in items:
+            match item:
+                case Message():
+                    lane.queue.append(self._entry(item))
+                case Heartbeat():
+                    lane.heartbeat = item.sequence
+                case Gap():
+                    self.gaps.append(item)
         self.arrived.set()
 
-    def _put_message(self, message: Message) -> None:
+    def _entry(self, message: Message) -> Entry:
         entry = Entry(message)
         if self._transforms is not None and self._transforms.drops(message.table):
-            self.lanes[message.company].queue.append(entry)
-            return
+            return entry
         reached("decode.before")
         try:
             entry.event = event = decode(message)
-            message.unpacked = max(0, len(event.after) - len(message.data))
+            if (grown := len(event.after) - len(message.data)) > 0:
+                message.unpacked = grown
             self._met.setdefault((event.table, event.model_version), event)
         except DecodeError as error:
             entry.error = error
         reached("decode.after")
-        self.lanes[message.company].queue.append(entry)
+        return entry
 
     def take(self, schemas: Schemas) -> Taken:
         """A batch: a fair share of every lane, in stream order within each."""
         taken = Taken()
         self._met.clear()
         lanes = [(name, lane) for name, lane in sorted(self.lanes.items()) if lane]
-        for left, (_, lane) in zip(
+        for left, (name, lane) in zip(
             range(len(lanes), 0, -1), sorted(lanes, key=_length), strict=True
         ):
-            events = (MAX_EVENTS - len(taken.entries)) // left
+            before = len(taken.entries)
+            events = (MAX_EVENTS - before) // left
             lane.take(
                 taken, schemas, max(1, events), (MAX_BYTES - taken.size) // left + 1
             )
+            if len(taken.entries) > before:
+                taken.companies.add(name)
         taken.reached = {name: lane.reached for name, lane in self.lanes.items()}
         if self._transforms is not None:
             self._transform(taken.entries, self._transforms)
+            wanted = (entry for entry in taken.entries if not entry.is_left_out)
+            taken.companies = {entry.message.company for entry in wanted}
         if self._watch is not None:
             for entry in taken.entries:
                 if not entry.is_left_out:

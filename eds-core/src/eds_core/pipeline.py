@@ -186,14 +186,13 @@ class Pipeline:
         who had nothing but what is left out.
         """
         all_moves = self._positions.moves(taken.reached)
-        companies = {e.message.company for e in taken.entries if not e.is_left_out}
         due = time.monotonic() >= self._next_idle_move
         if due:
             self._next_idle_move = time.monotonic() + self._idle_move_every
         return {
             company: move
             for company, move in all_moves.items()
-            if company in companies or (due and move.new > move.old)
+            if company in taken.companies or (due and move.new > move.old)
         }
 
     async def _wait(self) -> None:

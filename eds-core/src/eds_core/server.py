@@ -223,14 +223,20 @@ def _warn_of(credentials: Credentials) -> None:
         log.warning("%s", warning)
 
 
+def spare_the_collector() -> None:
+    """Look for cycles seldom: what is loaded stays; rows and events form none.
+
+    Measured with `python -m bench stream`: 5 to 12 % less CPU.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 1000)
+
+
 def serve(
     options: ServerOptions,
     plugins: Sequence[object] = (),
     on_ready: Callable[[], None] = lambda: None,
 ) -> Exit:
     """Run a server to its end."""
-    # What is loaded now stays; rows and events form no cycles. Measured with
-    # `python -m bench stream`: 5 to 12 % less CPU.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 1000)
+    spare_the_collector()
     return asyncio.run(Server(options, plugins, on_ready).run())

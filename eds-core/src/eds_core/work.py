@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import msgspec
+from msgspec.structs import astuple
 
 from .batch import Batch, Run
 from .errors import DecodeError, EdsError, RejectedError
@@ -185,7 +186,6 @@ class KeyReader:
 
     def __init__(self, table: TableSchema) -> None:
         self._table = table
-        self._names = _field_names(table.key)
         self._decoder = _key_decoder(table.key)
 
     def check(self, key: Key, after: bytes | msgspec.Raw) -> EdsError | None:
@@ -194,7 +194,10 @@ class KeyReader:
             decoded = self._decoder.decode(after)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return RejectedError(f"the row is not valid JSON: {error}")
-        found = tuple([_text(getattr(decoded, name)) for name in self._names])
+        values = astuple(decoded)
+        if values == key:
+            return None
+        found = tuple(map(_text, values))
         return None if found == key else self._differs(key, found)
 
     def _differs(self, key: Key, found: tuple[str | None, ...]) -> EdsError:
@@ -206,8 +209,8 @@ class KeyReader:
 
 
 @lru_cache(maxsize=512)  # making one costs more than decoding 100 rows
-def _key_decoder(key: Key) -> msgspec.json.Decoder[object]:
-    names = _field_names(key)
+def _key_decoder(key: Key) -> msgspec.json.Decoder[msgspec.Struct]:
+    names = [f"k{index}" for index in range(len(key))]
     struct = msgspec.defstruct(
         "Key",
         [(name, object, None) for name in names],
@@ -215,10 +218,6 @@ def _key_decoder(key: Key) -> msgspec.json.Decoder[object]:
         gc=False,
     )
     return msgspec.json.Decoder(struct)
-
-
-def _field_names(key: Key) -> list[str]:
-    return [f"k{index}" for index in range(len(key))]
 
 
 def _text(value: object) -> str | None:

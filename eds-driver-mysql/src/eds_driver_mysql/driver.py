@@ -22,7 +22,7 @@ from eds_core.sql.tables import RealTable, Target
 from eds_core.urls import redact
 
 from . import connecting, faults, loading, spelling, statements, tables
-from .literals import key_literal, quoted, row_literals, tuple_of
+from .literals import RowWriter, key_literal, quoted, tuple_of
 from .writing import Writer
 
 log = logging.getLogger("eds.mysql")
@@ -122,7 +122,7 @@ class MysqlDriver(SqlDriver):
 
     def write(self, target: Target, rows: Sequence[Row]) -> int:
         alive = self._alive(target, rows)
-        literals = [tuple_of(row_literals(row, target.columns)) for row in alive]
+        literals = [tuple_of(line) for line in map(RowWriter(target.columns), alive)]
         if tables.has_other_unique(target.table, target.real):
             return self._merge(target, literals).changed
         try:
@@ -236,7 +236,7 @@ class MysqlDriver(SqlDriver):
 
     def _loaded(self, target: Target, rows: Sequence[Row]) -> Loaded | None:
         alive = self._alive(target, rows)
-        lines = [row_literals(row, target.columns) for row in alive]
+        lines = [*map(RowWriter(target.columns), alive)]
         self._make_stage(target)
         load = loading.statement(target, self.session.quote)
         taken = self._writer.load(load, lines)

@@ -10,9 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import msgspec
+from msgspec.structs import astuple
 
+from eds_core.cells import BETWEEN
 from eds_core.errors import RejectedError
 from eds_core.event import Row
 from eds_core.schema import ColumnType
@@ -22,6 +25,8 @@ from eds_core.values import convert
 WHOLE, FRACTION = 40, 25
 
 _NULL = b"null"
+_QUOTES = bytes.maketrans(b'"', b"'")
+_BOOLEANS: Mapping[bytes, bytes] = {b"true": b"1", b"false": b"0"}
 _INTEGER = re.compile(rb"-?\d{1,18}").fullmatch
 _DOUBLE = re.compile(rb"-?\d{1,20}(\.\d{1,20})?").fullmatch
 _DECIMAL = re.compile(rb"-?(\d+)(?:\.(\d+))?").fullmatch
@@ -43,15 +48,43 @@ def literal(token: bytes, kind: ColumnType, column: str) -> bytes:
     return b"NULL" if token == _NULL else _WRITERS[kind](token, column)
 
 
-def row_literals(row: Row, columns: Mapping[str, ColumnType]) -> list[bytes]:
-    """Return the values of *columns* in their order, then the version."""
-    get = row.tokens.get
-    values = [
-        b"NULL" if (token := get(name)) is None else literal(bytes(token), kind, name)
-        for name, kind in columns.items()
-    ]
-    values.append(str(row.version).encode())
-    return values
+class RowWriter:
+    """Makes the literals of rows: the values of *columns* in their order, a version.
+
+    Rows whose names are in that order take less time: msgspec looks for each name
+    behind the one before it.
+    """
+
+    def __init__(self, columns: Mapping[str, ColumnType]) -> None:
+        self._decode = _row_decoder(tuple(columns)).decode
+        self._writers = [(_WRITERS[kind], name) for name, kind in columns.items()]
+
+    def __call__(self, row: Row) -> list[bytes]:
+        """Raises RejectedError; a column that the row lacks is NULL."""
+        values = [
+            b"NULL" if token == _NULL else write(token, name)
+            for token, (write, name) in zip(
+                self._tokens(row), self._writers, strict=True
+            )
+        ]
+        values.append(str(row.version).encode())
+        return values
+
+    def _tokens(self, row: Row) -> list[bytes]:
+        try:
+            tokens = astuple(self._decode(row.after))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise RejectedError(f"the row is not valid JSON: {error}") from error
+        return BETWEEN.join(tokens).split(BETWEEN)  # all of them at once
+
+
+@lru_cache(maxsize=512)  # making one costs more than decoding 100 rows
+def _row_decoder(columns: tuple[str, ...]) -> msgspec.json.Decoder[msgspec.Struct]:
+    names = {f"c{index}": name for index, name in enumerate(columns)}
+    fields = [(field, msgspec.Raw, msgspec.Raw(_NULL)) for field in names]
+    return msgspec.json.Decoder(
+        msgspec.defstruct("Written", fields, rename=names, gc=False)
+    )
 
 
 def tuple_of(values: list[bytes]) -> bytes:
@@ -71,7 +104,7 @@ def key_literal(value: str, kind: ColumnType, column: str) -> bytes:
 
 def _text(token: bytes, column: str) -> bytes:
     if token[:1] == b'"' and b"\\" not in token:
-        return b"'%b'" % token[1:-1].replace(b"'", b"''")
+        return token.replace(b"'", b"''").translate(_QUOTES)  # its only two are outside
     return quoted(str(convert(token, ColumnType.TEXT, column)).encode())
 
 
@@ -105,6 +138,8 @@ def _decimal(token: bytes, column: str) -> bytes:
 
 
 def _boolean(token: bytes, column: str) -> bytes:
+    if known := _BOOLEANS.get(token):
+        return known
     return b"1" if convert(token, ColumnType.BOOLEAN, column) else b"0"
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
+import msgspec
 from psycopg.types.json import Json
 from sqlalchemy import URL, Engine, NullPool, Numeric, Text, create_engine, make_url
 
@@ -184,7 +184,7 @@ def _json(data: bytes) -> Json:
 
 def _texts(texts: Iterable[str]) -> Json:
     """A JSON array: psycopg's own arrays of text cost more than all the rest."""
-    return _json(json.dumps([*texts]).encode())
+    return _json(msgspec.json.encode([*texts]))
 
 
 def _array(numbers: Iterator[str]) -> str:

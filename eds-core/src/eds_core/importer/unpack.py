@@ -18,8 +18,7 @@ from threading import Lock
 from typing import IO, Literal
 
 from eds_core.errors import ConfigError, EdsError
-
-from .gunzip import DAMAGED, GzipFile
+from eds_core.gunzip import DAMAGED, GzipFile
 
 Kind = Literal["gzip", "zip", "tar", "text", "foreign"]
 

@@ -46,10 +46,14 @@ class CarefulClient(Client):
         """
 
         async def noting(data: bytes) -> None:
-            self._pings_outstanding = 0
+            self.is_alive()
             await parse(data)
 
         return noting
+
+    def is_alive(self) -> None:
+        """The server has just said something."""
+        self._pings_outstanding = 0
 
     async def ping(self) -> asyncio.Future[bool]:
         """Send a PING; the future is done when it is answered.
@@ -70,6 +74,17 @@ class CarefulClient(Client):
                 task.cancel()
         if self._transport is not None:
             self._transport.close()  # type: ignore[no-untyped-call]
+
+
+def stream_of(client: CarefulClient) -> tuple[asyncio.StreamReader, Any]:
+    """What *client* reads from, and the transport that fills it.
+
+    Raises AttributeError when this nats-py, or the kind of its connection, has no such
+    parts.
+    """
+    transport: Any = client._transport  # noqa: SLF001 - nats-py has no other way in
+    stream: asyncio.StreamReader = transport._io_reader  # noqa: SLF001 - as above
+    return stream, transport._io_writer.transport  # noqa: SLF001 - as above
 
 
 def sid_of(subscription: Subscription) -> bytes:

@@ -234,7 +234,7 @@ class Connection:
 
         async def plainly(message: Msg) -> None:
             headers = message.headers or {}
-            handler(Delivery(message.subject, message.reply, message.data, headers))
+            handler([Delivery(message.subject, message.reply, message.data, headers)])
 
         with transient(f"cannot subscribe to {subject}"):
             subscription = await self._client.subscribe(subject, cb=plainly)

@@ -10,8 +10,9 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from nats.aio.subscription import Subscription
 
@@ -58,7 +59,8 @@ class Gap:
 
 
 Item = Message | Heartbeat | Gap
-Sink = Callable[[Item], None]
+#: Takes what came together, in its order.
+Sink = Callable[[Sequence[Item]], None]
 
 
 class Consumer:
@@ -100,7 +102,7 @@ class Consumer:
     async def start(self, after: int) -> None:
         """Make the consumer at *after* + 1 and begin to pull."""
         self._subscription = await self._connection.subscribe(
-            f"{self._inbox}.*", self._on_delivery
+            f"{self._inbox}.*", self._on_deliveries
         )
         start = {"deliver_policy": "by_start_sequence", "opt_start_seq": after + 1}
         reached("consumer.before")
@@ -111,7 +113,7 @@ class Consumer:
         reached("consumer.after")
         self.last = after
         if begin > after:
-            self._sink(Gap(self.company, after, begin + 1))
+            self._sink([Gap(self.company, after, begin + 1)])
             self.last = begin
         self._heard = time.monotonic()
         self._pulling = asyncio.create_task(self._pull_for_ever())
@@ -191,41 +193,62 @@ class Consumer:
             )
             reached("pull.after")
 
-    def _on_delivery(self, message: Delivery) -> None:
-        if self.lost.is_set():
-            return
+    def _on_deliveries(self, deliveries: Iterable[Delivery]) -> None:
+        """Take what came together; what follows a loss is dropped."""
         self._heard = time.monotonic()
         try:
-            if message.reply.startswith(ACK):
-                self._on_data(message)
-            else:
-                self._on_status(message)
+            for is_data, some in groupby(deliveries, _is_data):
+                if self.lost.is_set():
+                    return
+                if is_data:
+                    self._on_data(some)
+                else:
+                    for status in some:
+                        self._on_status(status)
         except Exception as error:  # noqa: BLE001 - nothing must reach the reader, see there
             self.error = _not_taken(self.company, self.last, error)
             self._lose(str(self.error))
 
-    def _on_data(self, message: Delivery) -> None:
-        sequence, delivered, at, pending = map(int, ack_tokens(message.reply))
-        if delivered != self._delivered + 1 or sequence <= self.last:
-            self._lose(
-                f"message {delivered} (sequence {sequence}) followed "
-                f"{self._delivered} (sequence {self.last})"
+    def _on_data(self, deliveries: Iterable[Delivery]) -> None:
+        messages = [*self._in_order(deliveries)]
+        if not messages:
+            return
+        self._sink(messages)
+        self.last = messages[-1].sequence
+        self.time = max(self.time, *(message.time for message in messages))
+        self._awry = 0
+        unpacked = sum(message.unpacked for message in messages)
+        self._account.received(sum(map(size_of, messages)), unpacked, len(messages))
+
+    def _in_order(self, deliveries: Iterable[Delivery]) -> Iterator[Message]:
+        """Make messages of what follows one another; with what does not we end."""
+        last, trace = self.last, self._connection.settings.trace
+        for delivery in deliveries:
+            sequence, number, at, pending = map(int, ack_tokens(delivery.reply))
+            if number != self._delivered + 1 or sequence <= last:
+                self._lose(
+                    f"message {number} (sequence {sequence}) followed "
+                    f"{self._delivered} (sequence {last})"
+                )
+                return
+            if at < self._not_before - SKEW:
+                self._is_of_another_stream(sequence)
+                return
+            self._delivered, self.pending, last = number, pending, sequence
+            if trace:
+                self._trace(delivery, sequence)
+            yield Message(
+                delivery.subject, delivery.data, sequence, at, delivery.headers
             )
-            return
-        if at < self._not_before - SKEW:
-            told = f"message {sequence} of company {self.company} is older than what "
-            self.error = made_anew(self.company, told + "this destination already has")
-            self._lose(str(self.error))
-            return
-        item = Message(message.subject, message.data, sequence, at, message.headers)
-        if self._connection.settings.trace:
-            told = f"{len(item.data)} bytes, sequence {sequence}"
-            self._connection.trace("rx", item.subject, told.encode())
-        self._sink(item)
-        self._delivered, self.last = delivered, sequence
-        self.time = max(self.time, at)
-        self.pending, self._awry = pending, 0
-        self._account.received(size_of(item), item.unpacked)
+
+    def _is_of_another_stream(self, sequence: int) -> None:
+        told = f"message {sequence} of company {self.company} is older than what "
+        self.error = made_anew(self.company, told + "this destination already has")
+        self._lose(str(self.error))
+
+    def _trace(self, delivery: Delivery, sequence: int) -> None:
+        told = f"{len(delivery.data)} bytes, sequence {sequence}"
+        self._connection.trace("rx", delivery.subject, told.encode())
 
     def _on_status(self, message: Delivery) -> None:
         headers = message.headers
@@ -258,7 +281,11 @@ class Consumer:
         sequence = int(headers.get("Nats-Last-Stream", 0))
         if sequence >= self.last:
             self.last = sequence
-            self._sink(Heartbeat(self.company, sequence, self._subject))
+            self._sink([Heartbeat(self.company, sequence, self._subject)])
+
+
+def _is_data(delivery: Delivery) -> bool:
+    return delivery.reply.startswith(ACK)
 
 
 def _not_taken(company: str, after: int, error: Exception) -> FatalError:

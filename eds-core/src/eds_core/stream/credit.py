@@ -115,25 +115,28 @@ class Account:
         self.waiting += grant.messages
         self._pulls[number] = _Pull(grant.messages, grant.bytes)
 
-    def received(self, size: int, unpacked: int = 0) -> None:
-        """A message has come; *unpacked* bytes of its *size* were never on the way."""
+    def received(self, size: int, unpacked: int = 0, messages: int = 1) -> None:
+        """So many have come; *unpacked* bytes of their *size* were never on the way."""
         self._oversized = False
-        self.waiting = max(0, self.waiting - 1)
-        self._use(size - unpacked)
+        self.waiting = max(0, self.waiting - messages)
+        self._use(size - unpacked, messages)
         self._pool.buffered += size
         if self.waiting <= _MESSAGES // 2:
             self.wake()
 
-    def _use(self, size: int) -> None:
+    def _use(self, size: int, messages: int) -> None:
         """The server serves its pulls in turn, and says nothing of one used up."""
         if not self.waiting:
             self._pulls.clear()
-        for number, pull in self._pulls.items():
-            pull.messages -= 1
-            pull.bytes -= size
+        while messages and self._pulls:
+            number, pull = next(iter(self._pulls.items()))
+            some = min(messages, pull.messages)
+            share = size * some // messages  # as if all were of one size
+            pull.messages -= some
+            pull.bytes -= share
+            messages, size = messages - some, size - share
             if pull.messages <= 0:
                 del self._pulls[number]
-            return
 
     def ended(self, number: int, messages: int, *, too_small: bool) -> None:
         """A pull ended with so many *messages* unused (-1: the server does not say)."""

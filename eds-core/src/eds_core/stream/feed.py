@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from eds_core.errors import ConfigError, FatalError, TransientError
@@ -15,7 +15,7 @@ from eds_core.waiting import Backoff
 from .answers import made_anew
 from .api import company_filter
 from .connection import Connection, Settings
-from .consumer import Consumer, Item
+from .consumer import Consumer, Item, Sink
 from .credit import Pool
 from .position import end_of_stream, is_the_same_stream
 
@@ -23,8 +23,6 @@ log = logging.getLogger("eds.stream")
 
 _LOOKS = 5  # before a stream that ends too early is taken for another one
 _BETWEEN_LOOKS = 1.0  # seconds; a server that just came back may lag so much
-
-Sink = Callable[[Item], None]
 
 
 @dataclass(slots=True)
@@ -262,5 +260,5 @@ async def _what_is_wrong(connection: Connection, follower: _Follower) -> str:
     return ""
 
 
-def _drop(_item: Item) -> None:
+def _drop(_items: Sequence[Item]) -> None:
     """Take nothing: the follower was left."""

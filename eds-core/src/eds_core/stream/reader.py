@@ -1,22 +1,25 @@
 """Takes deliveries straight from a connection's bytes, past nats-py's slow way.
 
-nats-py sees a message through five regular expressions, a queue and a task, which is
-most of what reading costs. A reader stands in the place of its parser: it cuts the
-bytes into protocol units, hands deliveries of known subscriptions on at once, and
-leaves everything else to the parser it has replaced. Whether nats-py still works as
-it has to is tried out at each connect (see ``Connection.open``).
+nats-py sees a message through a stream, five regular expressions, a queue and a task,
+which is most of what reading costs. A reader stands in front of the stream that
+nats-py reads from: it takes the bytes from the socket, cuts them into protocol units,
+hands on deliveries of known subscriptions, all that came at once together, and gives
+everything else to the stream. Whether nats-py still works as it has to is tried out at
+each connect (see ``Connection.open``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 from nats.errors import ProtocolError
 
-from .client import CarefulClient
+from .client import CarefulClient, stream_of
 
-_READ = 1024 * 1024  # bytes at once; nats-py's 32 KiB mean 8 times the calls
+_READ = 256 * 1024  # bytes at once; a chunk that stays in the processor's cache
+_ROOM = 32 * 1024  # at least so much, behind a unit that has only begun
 _LONGEST_LINE = 1024 * 1024  # of one protocol line; INFO names a cluster's servers
 _HMSG = b"HMSG"
 _WITH_PAYLOAD = frozenset({b"MSG", _HMSG})
@@ -81,93 +84,116 @@ class Delivery(msgspec.Struct, gc=False):
         return f"Delivery({self.subject!r}, {self.reply!r}, {len(self.data)} bytes)"
 
 
-Handler = Callable[[Delivery], None]
+#: Takes deliveries that came together, in their order.
+Handler = Callable[[Sequence[Delivery]], None]
 
 
-class Reader:
-    """Stands in for the parser of one nats-py client.
+class Reader(asyncio.BufferedProtocol):
+    """Stands between the socket and the stream of one nats-py client.
 
-    A handler must not raise: nats-py would read no further.
+    A handler must not raise: nothing would be read any further.
     """
 
     def __init__(self, client: CarefulClient) -> None:
         self.handlers: dict[bytes, Handler] = {}  # by nats-py's subscription id
         self.units = 0  # seen so far
-        if (transport := client._transport) is None:  # noqa: SLF001 - nats-py has no other way in
-            raise TypeError("a client that is not connected has nothing to read")
-        self._client, self._transport = client, transport
-        self._parser = client._ps  # noqa: SLF001 - see above
-        self._chunks: list[bytes] = []
-        self._size = self._needed = 0  # of them; of the unit in front, if known
-        self._keep(bytes(self._parser.buf))
-        self._parser.buf.clear()
-        client._ps = self  # type: ignore[assignment]  # noqa: SLF001 - see above
+        self._client = client
+        self._stream, self._transport = stream_of(client)
+        self._behind: asyncio.Protocol = self._transport.get_protocol()
+        self._buffer = bytearray(_READ)
+        self._end = self._needed = 0  # of what is in it; of the unit in front, if known
+        self._transport.set_protocol(self)
 
     def give_back(self) -> None:
         """Leave reading to nats-py again; right only while nothing was read."""
-        self._client._ps = self._parser  # noqa: SLF001 - see above
+        self._transport.set_protocol(self._behind)
 
-    def reset(self) -> None:
-        """Forget what was read; nats-py asks for it when it gives a connection up."""
-        self._chunks, self._size, self._needed = [], 0, 0
-        self._parser.reset()
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where asyncio puts what comes next."""
+        del sizehint  # it knows no more than we do
+        size = max(_READ, self._needed, self._end + _ROOM)
+        if size != len(self._buffer):
+            old, self._buffer = self._buffer, bytearray(size)
+            self._buffer[: self._end] = memoryview(old)[: self._end]
+        return memoryview(self._buffer)[self._end :]
 
-    async def parse(self, data: bytes = b"") -> None:
-        """Take *data*, and go on reading until the connection ends."""
-        while data:
-            self._client._pings_outstanding = 0  # noqa: SLF001 - see ``CarefulClient``
-            self._chunks.append(data)
-            self._size += len(data)
-            if self._size >= self._needed:
-                await self._take()
-            data = await self._transport.read(_READ)
+    def buffer_updated(self, nbytes: int) -> None:
+        self._client.is_alive()
+        self._end += nbytes
+        if self._end < self._needed:
+            return
+        try:
+            self._take()
+        except ProtocolError as error:
+            self._stream.set_exception(error)  # nats-py gives the connection up
 
-    async def _take(self) -> None:
+    def _take(self) -> None:
         """Hand on every unit that is whole, and keep the rest."""
-        data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        find, end = self._buffer.find, self._end
         place = self._needed = 0
-        while (end := data.find(_END, place)) >= 0:
-            words = data[place:end].split()
-            stop = end + 2 + _payload(words)
-            if stop > len(data):
-                self._needed = stop - place
-                break
-            self.units += 1
-            if not self._delivered(words, data, end + 2, stop - 2):
-                await self._parser.parse(data[place:stop])
-            place = stop
-        self._keep(data[place:])
+        together: list[Delivery] = []
+        receiver: Handler | None = None
+        with memoryview(self._buffer) as data:
+            while (line := find(_END, place, end)) >= 0:
+                words = bytes(data[place:line]).split()
+                begin = stop = line + 2
+                if words and words[0] in _WITH_PAYLOAD:
+                    stop += _size(words[-1]) + 2
+                if stop > end:
+                    self._needed = stop - place
+                    break
+                self.units += 1
+                handler = self.handlers.get(words[_SID]) if len(words) > _SID else None
+                if handler is not receiver:
+                    _hand_on(together, receiver)
+                    together, receiver = [], handler
+                if handler is None:
+                    self._stream.feed_data(bytes(data[place:stop]))
+                else:
+                    together.append(_delivery(words, data[begin : stop - 2]))
+                place = stop
+            _hand_on(together, receiver)
+            self._keep(data[place:end])
 
-    def _delivered(self, words: list[bytes], data: bytes, begin: int, end: int) -> bool:
-        """Whether the unit is a message for one of our handlers, and handed on.
-
-        ``MSG subject sid [reply] size`` or ``HMSG subject sid [reply] headers size``,
-        with the rest in *data* from *begin* to *end*.
-        """
-        handler = self.handlers.get(words[2]) if len(words) > _SID else None
-        if handler is None:
-            return False
-        headers, others = _NO_HEADERS, _REPLY
-        if words[0] == _HMSG:
-            size, others = int(words[-2]), _REPLY + 1
-            headers = Headers(data[begin : begin + size])
-            begin += size
-        subject = words[1].decode("utf-8", "replace")
-        reply = words[3].decode("utf-8", "replace") if len(words) > others else ""
-        handler(Delivery(subject, reply, data[begin:end], headers))
-        return True
-
-    def _keep(self, rest: bytes) -> None:
-        if not self._needed and len(rest) > _LONGEST_LINE:
+    def _keep(self, rest: memoryview) -> None:
+        """The beginning of a unit goes to the beginning of the buffer."""
+        self._end = len(rest)
+        if not self._needed and self._end > _LONGEST_LINE:
             raise ProtocolError
-        self._chunks, self._size = [rest] if rest else [], len(rest)
+        self._buffer[: self._end] = bytes(rest)
+
+    def eof_received(self) -> bool | None:
+        return self._behind.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._behind.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._behind.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._behind.resume_writing()
 
 
-def _payload(words: list[bytes]) -> int:
-    """How many bytes follow a protocol line, its last two included."""
-    if not words or words[0] not in _WITH_PAYLOAD:
-        return 0
+def _hand_on(deliveries: list[Delivery], handler: Handler | None) -> None:
+    if handler is not None:
+        handler(deliveries)
+
+
+def _size(word: bytes) -> int:
     try:
-        return int(words[-1]) + 2
+        return int(word)
     except ValueError:
         raise ProtocolError from None
+
+
+def _delivery(words: list[bytes], payload: memoryview) -> Delivery:
+    """``MSG subject sid [reply] size`` or ``HMSG subject sid [reply] headers size``."""
+    headers, others = _NO_HEADERS, _REPLY
+    if words[0] == _HMSG:
+        size, others = int(words[-2]), _REPLY + 1
+        headers = Headers(bytes(payload[:size]))
+        payload = payload[size:]
+    subject = words[1].decode("utf-8", "replace")
+    reply = words[3].decode("utf-8", "replace") if len(words) > others else ""
+    return Delivery(subject, reply, bytes(payload), headers)
