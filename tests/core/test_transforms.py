@@ -94,9 +94,9 @@ def test_without_transforms_there_is_nothing_to_ask():
 
 def test_a_row_is_changed_in_all_that_is_kept_of_it():
     found = intake(Changing(hide))
-    found.put(message(1))
-    found.put(message(2, operation="DELETE"))
-    found.put(message(3, pack=partial(gzip.compress, mtime=0)))
+    found.put([message(1)])
+    found.put([message(2, operation="DELETE")])
+    found.put([message(3, pack=partial(gzip.compress, mtime=0))])
     first, deletion, packed = found.take(schemas).entries
 
     for entry in (first, deletion, packed):
@@ -113,7 +113,7 @@ def test_a_row_is_changed_in_all_that_is_kept_of_it():
 
 def test_what_is_kept_of_a_changed_message_is_that_event():
     found = intake(Changing(hide))
-    found.put(message(1))
+    found.put([message(1)])
     (entry,) = found.take(schemas).entries
     again, was = decode(entry.message), decode(message(1))
 
@@ -149,7 +149,7 @@ def test_an_event_is_the_same_when_it_is_encoded_and_decoded(body):
 def test_what_is_dumped_is_what_is_kept():
     seen = []
     found = intake(Changing(hide), watch=seen.append)
-    found.put(message(1))
+    found.put([message(1)])
     (entry,) = found.take(schemas).entries
 
     assert seen == [entry.message]
@@ -160,7 +160,7 @@ def test_sizes_are_counted_as_they_came():
     found = intake(Changing(lambda row: {"id": row["id"]}))
     whole = [message(1), message(2, pack=gzip.compress)]
     for each in whole:
-        found.put(each)
+        found.put([each])
     sizes = sum(map(size_of, whole))
 
     assert found.take(schemas).size == sizes
@@ -184,7 +184,7 @@ def test_plugins_change_a_row_in_their_order_each_the_table_of_the_one_before():
 
     found = intake(Changing(drop_email, without_email), Changing(see, without_email))
     for sequence in (1, 2):
-        found.put(message(sequence))
+        found.put([message(sequence)])
     first, second = found.take(schemas).entries
 
     assert seen == [["id", "email", "name"], ["id", "name"], *[["id", "name"]] * 2]
@@ -197,7 +197,7 @@ def test_what_is_left_out_is_passed_over_and_the_position_goes_on(plugin):
     seen = []
     found = intake(plugin, watch=seen.append)
     for sequence in (3, 4):
-        found.put(message(sequence))
+        found.put([message(sequence)])
     taken = found.take(schemas)
     work = make_work(taken.entries, {})
 
@@ -211,7 +211,7 @@ def test_a_table_that_is_dropped_is_not_even_decoded():
     asked = []
     found = intake(Dropping(), Changing(hide))
     bad = Message(f"dbchange.customer.X.{A}", b"rubbish", 1, 0)
-    found.put(bad)
+    found.put([bad])
     taken = found.take(asked.append)
 
     assert sequences(taken) == [1]
@@ -253,7 +253,7 @@ def is_lax(row):
 def test_a_row_that_cannot_be_transformed_is_kept_without_itself(row, reason):
     seen = []
     found = intake(Changing(row), watch=seen.append)
-    found.put(message(1))
+    found.put([message(1)])
     work = make_work(found.take(schemas).entries, {})
     (entry,) = work.quarantine.values()
 
@@ -273,7 +273,7 @@ def test_a_row_that_cannot_be_transformed_is_kept_without_itself(row, reason):
 )
 def test_what_cannot_be_decoded_is_kept_without_its_content(data):
     found = intake(Changing(hide))
-    found.put(Message(f"dbchange.customer.X.{A}", data, 1, 0))
+    found.put([Message(f"dbchange.customer.X.{A}", data, 1, 0)])
     (entry,) = make_work(found.take(schemas).entries, {}).quarantine.values()
 
     assert entry.message.data == b""
@@ -285,7 +285,7 @@ def test_an_event_without_a_schema_is_kept_without_its_row():
         raise DecodeError("no")
 
     found = intake(Changing(hide))
-    found.put(message(1))
+    found.put([message(1)])
     (entry,) = make_work(found.take(refuse).entries, {}).quarantine.values()
 
     assert SECRET not in entry.message.data
@@ -294,7 +294,7 @@ def test_an_event_without_a_schema_is_kept_without_its_row():
 
 def test_where_tables_are_only_dropped_what_is_bad_is_kept_whole():
     found = intake(Dropping())
-    found.put(Message(f"dbchange.order.X.{A}", b"rubbish", 1, 0))
+    found.put([Message(f"dbchange.order.X.{A}", b"rubbish", 1, 0)])
     (entry,) = make_work(found.take(schemas).entries, {}).quarantine.values()
 
     assert entry.message.data == b"rubbish"

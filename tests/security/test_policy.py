@@ -149,7 +149,7 @@ class Stream:
         intake = Intake(self.dump, transforms=self.transforms)
         intake.open_lane(COMPANY, 0)
         for number, data in enumerate(payloads, 1):
-            intake.put(message(number, data))
+            intake.put([message(number, data)])
         taken = intake.take(schemas)
         self.commit(make_work(taken.entries, self.positions.moves(taken.reached)))
 
