@@ -62,6 +62,8 @@ class SqlDialect(Driver):
     alters_alone: ClassVar[bool] = False
     #: Names that differ in case only are one name.
     folds_case: ClassVar[bool] = False
+    #: A parameter in a SELECT's list has to be cast to the type that it is for.
+    typed_parameters: ClassVar[bool] = False
     #: SELECT ... FOR SHARE locks rows that others may read and lock as well.
     shared_locks: ClassVar[bool] = False
 

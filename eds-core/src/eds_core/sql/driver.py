@@ -102,7 +102,12 @@ class SqlDriver(SqlDialect):
         with self._about(table.name):
             while (step := self._next_step(change)) is not None:
                 if step == last:
-                    raise TableError(f"{step[-1]} was executed and made no difference")
+                    raise TableError(
+                        f"{step[-1]} was executed and made no difference",
+                        advice="the driver finds the table otherwise than it was "
+                        "made: in its columns, their types, or not at all; report it "
+                        "to its author",
+                    )
                 ran += self._take(step, change)
                 last = step
         return ran
@@ -115,7 +120,7 @@ class SqlDriver(SqlDialect):
             check_case(table, real)
         if real is None:
             return (self._create(table),)
-        check_key(table, real, quote)
+        check_key(table, real, quote, self.session.dialect.max_identifier_length)
         if VERSION not in real.columns:
             return (self._add(table.name, VERSION, self.version_type),)
         for column in missing(change, real):
@@ -208,7 +213,9 @@ class SqlDriver(SqlDialect):
         real = self.look(table.name)
         if real is None or real.name != table.name:
             raise decide(Fault("42P01", f"there is no table {table.name}"), ANSWERS)
-        check_key(table, real, self.session.quote)
+        check_key(
+            table, real, self.session.quote, self.session.dialect.max_identifier_length
+        )
         if lacking := lacks(table, real):
             text = f"table {table.name} has no column {', '.join(lacking)}"
             raise decide(Fault("42703", text), ANSWERS)

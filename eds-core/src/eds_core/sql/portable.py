@@ -12,6 +12,7 @@ from sqlalchemy import (
     TableClause,
     and_,
     bindparam,
+    cast,
     column,
     delete,
     exists,
@@ -26,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.dml import Insert, Update
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from eds_core.driver import Loaded
 from eds_core.event import Key, Row, Version, VersionedKey
@@ -41,6 +43,9 @@ class Dialect(Protocol):
 
     session: Session
     books: Books
+
+    @property
+    def typed_parameters(self) -> bool: ...
 
     def version_value(self, version: Version) -> str: ...
 
@@ -85,14 +90,27 @@ def look(
     return RealTable(name, columns, frozenset(primary), frozenset(unique))
 
 
+class _Declared(UserDefinedType[Any]):
+    """The type of a real column, as it was declared."""
+
+    cache_ok = True
+
+    def __init__(self, declared: str) -> None:
+        self.declared = declared
+
+    def get_col_spec(self, **_: object) -> str:
+        return self.declared
+
+
 class _Statements:
     """One target's statements. Parameters are numbered: names might clash."""
 
-    def __init__(self, books: Books, target: Target) -> None:
+    def __init__(self, dialect: Dialect, target: Target) -> None:
         self.target = target
+        self.typed = dialect.typed_parameters
         self.names = [*target.columns]
         self.to = named_table(target.real.name, [*self.names, VERSION])
-        self.tombstone: TableClause = books.tombstone
+        self.tombstone: TableClause = dialect.books.tombstone
 
     @property
     def _is_row(self) -> ColumnElement[bool]:
@@ -128,9 +146,20 @@ class _Statements:
         )
 
     def insert(self) -> Insert:
-        values = [*map(self._value, self.names), bindparam("v")]
-        new = select(*values).where(~exists().where(self._is_row), self._alive)
+        declared = [self.target.real.columns[name].declared for name in self.names]
+        values = [
+            self._selected(self._value(name), _Declared(kind))
+            for name, kind in zip(self.names, declared, strict=True)
+        ]
+        version = self._selected(bindparam("v"), self.tombstone.c.version.type)
+        new = select(*values, version).where(~exists().where(self._is_row), self._alive)
         return insert(self.to).from_select([*self.names, VERSION], new)
+
+    def _selected(
+        self, value: ColumnElement[Any], kind: TypeEngine[Any]
+    ) -> ColumnElement[Any]:
+        """What is selected has no column beside it that would tell its type."""
+        return cast(value, kind) if self.typed else value
 
     def delete(self) -> Any:
         return delete(self.to).where(self._is_row, self._not_newer)
@@ -144,11 +173,15 @@ class _Statements:
         )
 
     def insert_tombstone(self) -> Insert:
-        name = literal(self.target.real.name)
-        new: Any = select(name, bindparam("k"), bindparam("v")).where(
-            ~exists().where(self._is_deleted)
-        )
-        return insert(self.tombstone).from_select(["table_name", "key", "version"], new)
+        c = self.tombstone.c
+        parts: dict[str, ColumnElement[Any]] = {
+            "table_name": literal(self.target.real.name),
+            "key": bindparam("k"),
+            "version": bindparam("v"),
+        }
+        selected = [self._selected(of, c[name].type) for name, of in parts.items()]
+        new: Any = select(*selected).where(~exists().where(self._is_deleted))
+        return insert(self.tombstone).from_select([*parts], new)
 
 
 def named_table(name: str, columns: Iterable[str]) -> TableClause:
@@ -161,14 +194,14 @@ def named_table(name: str, columns: Iterable[str]) -> TableClause:
 
 def write(dialect: Dialect, target: Target, rows: Sequence[Row]) -> int:
     """Update the rows that are there and not newer, then insert the others."""
-    statements = _Statements(dialect.books, target)
+    statements = _Statements(dialect, target)
     parameters = [_row(dialect, target, row) for row in rows]
     return _run(dialect, [statements.update(), statements.insert()], parameters)
 
 
 def remove(dialect: Dialect, target: Target, keys: Sequence[VersionedKey]) -> int:
     """Raise the tombstones, then delete the rows that are not newer."""
-    statements = _Statements(dialect.books, target)
+    statements = _Statements(dialect, target)
     parameters = [_key(dialect, target, key) for key in keys]
     tombstones = [statements.raise_tombstone(), statements.insert_tombstone()]
     _run(dialect, tombstones, parameters)
@@ -179,8 +212,11 @@ def _run(
     dialect: Dialect, statements: Iterable[Any], parameters: list[dict[str, Any]]
 ) -> int:
     """Execute for all parameters; what a DBAPI does not count is no row."""
-    run = dialect.session.execute
-    return sum(max(0, run(statement, parameters).rowcount) for statement in statements)
+    session = dialect.session
+    counts_all = session.dialect.supports_sane_multi_rowcount
+    turns = [parameters] if counts_all else [[each] for each in parameters]
+    done = (session.execute(some, turn) for some in statements for turn in turns)
+    return sum(max(0, result.rowcount) for result in done)
 
 
 def _row(dialect: Dialect, target: Target, row: Row) -> dict[str, Any]:

@@ -91,7 +91,8 @@ class Session:
         self.schema = schema
         with self.translated():
             self.connection.commit()
-        self.connection.execution_options(schema_translate_map={None: schema})
+        if schema is not None:  # SQLAlchemy takes no None: there must be a schema
+            self.connection.execution_options(schema_translate_map={None: schema})
 
     def close(self) -> None:
         self._doubtful = False

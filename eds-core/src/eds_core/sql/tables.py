@@ -88,11 +88,17 @@ def narrow(change: SchemaChange, real: RealTable) -> list[Column]:
     ]
 
 
-def check_key(table: TableSchema, real: RealTable, quote: Callable[[str], str]) -> None:
-    """Raise TableError unless rows of *real* are told apart by the key."""
+def check_key(
+    table: TableSchema, real: RealTable, quote: Callable[[str], str], longest: int
+) -> None:
+    """Raise TableError unless rows of *real* are told apart by the key.
+
+    The advice names an index: of no more than *longest* characters.
+    """
     if real.has_key(table):
         return
     key = ", ".join(map(quote, table.key))
+    index = f"{table.name}_eds_key"[-longest:]
     if real.primary:
         found = ", ".join(sorted(real.primary))
         raise TableError(
@@ -106,7 +112,7 @@ def check_key(table: TableSchema, real: RealTable, quote: Callable[[str], str]) 
         f"table {table.name} has neither a primary key nor a unique index on "
         f"({', '.join(table.key)})",
         table=table.name,
-        advice=f"run: CREATE UNIQUE INDEX {quote(f'{table.name}_eds_key')} "
+        advice=f"run: CREATE UNIQUE INDEX {quote(index)} "
         f"ON {quote(table.name)} ({key})",
     )
 
