@@ -24,7 +24,7 @@ after = json.loads(sys.argv[1])
 body = {"operation": "INSERT", "table": "phone_number", "key": ["1"], "timestamp": 5,
         "modelVersion": "m1", "before": after, "after": after}
 subject = "dbchange.phone_number.INSERT.acme.N.PUBLIC.1.e1"
-intake.put(Message(subject, json.dumps(body).encode(), 1, 5 * 10**6))
+intake.put([Message(subject, json.dumps(body).encode(), 1, 5 * 10**6)])
 (entry,) = intake.take(lambda event: table).entries
 print(json.dumps([str(entry.error or ""), entry.message.data.decode()]))
 """
