@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import eds_core
+import eds_core.append
 import eds_core.sql
 import eds_core.testing
 from eds_core.driver import PROJECT, Driver
@@ -64,7 +65,9 @@ def test_each_hook_has_a_test_that_exists():
     assert set(TESTED.values()) - there == set()
 
 
-@pytest.mark.parametrize("module", [eds_core, eds_core.sql, eds_core.testing])
+@pytest.mark.parametrize(
+    "module", [eds_core, eds_core.append, eds_core.sql, eds_core.testing]
+)
 def test_what_is_public_is_there_and_in_order(module):
     assert module.__all__ == [*dict.fromkeys(module.__all__)]
     assert all(hasattr(module, name) for name in module.__all__)

@@ -30,6 +30,7 @@ from eds_core import (
     event_json,
     hookimpl,
 )
+from eds_core.append import AppendDriver, Change
 from eds_core.sql import ANSWERS, Answers, Fault, SqlDriver
 from eds_core.testing import DriverConformance, MemoryDriver, rejected
 
@@ -97,6 +98,24 @@ class OneDriver(SqlDriver):
 
     def read_fault(self, error: BaseException) -> Fault:
         return Fault("HY000", str(error))
+
+
+class TopicDriver(AppendDriver):
+    """A driver that only appends."""
+
+    title = "Topic"
+    example_url = "topic://host/name?state=/var/lib/eds/shop.db"
+
+    def write(self, changes: Sequence[Change]) -> None:
+        for each in changes:
+            assert_type(each.table, TableSchema)
+            assert_type(each.key, Key)
+            assert_type(each.version, Version)
+            assert_type(each.deleted, bool)
+            assert_type(each.values, Mapping[str, Value])
+            assert_type(each.source, Row | VersionedKey)
+
+    def check(self, change: Change) -> None: ...
 
 
 class Watching:

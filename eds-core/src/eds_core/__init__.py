@@ -1,7 +1,7 @@
 """EDS: a shop's data, streamed into its own database.
 
 What a driver or another plugin may use is what ``__all__`` names here, in
-``eds_core.sql`` and in ``eds_core.testing``.
+``eds_core.append``, in ``eds_core.sql`` and in ``eds_core.testing``.
 """
 
 from .decode import event_json

@@ -40,6 +40,9 @@ class Capabilities:
 
     #: Rows and checkpoint can be committed together, and rolled back together.
     transactions: bool = True
+    #: Rows older than what is there stay out, and what changed is counted. Without:
+    #: all is appended, and whoever reads takes the highest version of each key.
+    guards: bool = True
     #: Rows in one call of ``upsert``.
     max_rows: int = 5_000
     #: Rows that a bulk load writes at once, and an import in one transaction.

@@ -19,7 +19,7 @@ from eds_core.sql import SqlDriver
 from .outcome import Deviation
 from .shop import Shop, Traces
 
-#: Marks a test by what a driver needs for it: "transactions", "sql", "server".
+#: Marks a test by what a driver needs: "transactions", "guards", "sql", "server".
 needs = pytest.mark.eds_needs
 
 S = TypeVar("S", bound=type)
@@ -107,6 +107,8 @@ class Suite:
         driver = cls.driver_class()
         if what == "transactions" and not driver.capabilities.transactions:
             return f"{driver.title} has no transactions (its capabilities say so)"
+        if what == "guards" and not driver.capabilities.guards:
+            return f"{driver.title} only appends (its capabilities say so)"
         if what == "sql" and not issubclass(driver, SqlDriver):
             return f"{driver.title} is not a SQL database"
         if what == "server" and cls.is_embedded():

@@ -11,7 +11,7 @@ from eds_core.errors import RejectedError
 from eds_core.event import Row, Version, VersionedKey
 from eds_core.schema import ColumnType, TableSchema
 from eds_core.testing.shop import Shop, row_of
-from eds_core.testing.suite import Suite
+from eds_core.testing.suite import Suite, needs
 
 TEXT, INTEGER = ColumnType.TEXT, ColumnType.INTEGER
 
@@ -111,6 +111,7 @@ class Shapes(Suite):
         assert shop.delete(order, dead) == count - 1
         assert shop.rows(order, "id", "total") == [("0", 0)]
 
+    @needs("guards")
     def test_a_bulk_load_streams_and_keeps_the_last_word(
         self, shop: Shop, order: TableSchema
     ) -> None:
@@ -127,6 +128,7 @@ class Shapes(Suite):
         assert found["0"] == "newer"
         assert found["7"] == str(count + 7)
 
+    @needs("guards")
     def test_a_bulk_load_tells_inserts_from_updates(
         self, shop: Shop, order: TableSchema
     ) -> None:
