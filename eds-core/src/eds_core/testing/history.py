@@ -96,7 +96,17 @@ def event_of(deed: Deed, table: TableSchema) -> ChangeEvent:
     """The change as it comes from the stream."""
     operation = Operation.DELETE if deed.deletes else Operation.UPDATE
     after = b"" if deed.deletes else json.dumps(deed.row).encode()
-    message = Message("dbchange.order.UPDATE.shop.loc.PUBLIC.1", b"", 1, 1)
+    whole = {
+        "operation": operation,
+        "id": "e",
+        "table": table.name,
+        "key": [deed.row["id"]],
+        "mvccTimestamp": str(deed.version),
+        "modelVersion": table.model_version,
+        "after": None if deed.deletes else deed.row,
+    }
+    subject = f"dbchange.{table.name}.{operation}.shop.loc.PUBLIC.1"
+    message = Message(subject, json.dumps(whole).encode(), 1, 1)
     return ChangeEvent(
         "e",
         table.name,

@@ -1,0 +1,5 @@
+"""Apache Kafka as a destination of EDS."""
+
+from .driver import KafkaDriver
+
+__all__ = ["KafkaDriver"]
