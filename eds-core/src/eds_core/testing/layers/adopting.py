@@ -54,7 +54,8 @@ class Adopting(Suite):
             table_of(unique(), name=TEXT),
             f"{id_} varchar(100) NOT NULL PRIMARY KEY, {name} varchar(200)",
         )
-        shop.run(f"INSERT INTO {hand.place(table)} VALUES ('a', 'old'), ('b', 'old')")
+        for key in "ab":  # some databases take one row at a time
+            shop.run(f"INSERT INTO {hand.place(table)} VALUES ('{key}', 'old')")
 
         assert str(shop.prepare(table)) == f"adopt table {table.name}"
         assert shop.prepare(table) is None
@@ -241,7 +242,7 @@ class Adopting(Suite):
     ) -> None:
         shop.put(thing, 1, id="a", name="x")
         (name,) = hand.quote("name")
-        shop.run(f"ALTER TABLE {hand.place(thing)} DROP COLUMN {name}")
+        shop.run(f"ALTER TABLE {hand.place(thing)} {self.dropped.format(name=name)}")
 
         with pytest.raises(TableError):
             shop.put(thing, 2, id="a", name="y")
