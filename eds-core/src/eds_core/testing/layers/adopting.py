@@ -10,6 +10,7 @@ from eds_core.sql.tables import VERSION
 from eds_core.testing.shop import MARK, Shop, row_of, table_of, unique
 from eds_core.testing.suite import Suite, all_need
 
+VALUE = "a-value-of-a-row"  # what no error may tell
 TEXT, INTEGER = ColumnType.TEXT, ColumnType.INTEGER
 
 
@@ -173,14 +174,14 @@ class Adopting(Suite):
         self, shop: Shop, hand: Made
     ) -> None:
         table = self._with_unique_name(shop, hand)
-        shop.put(table, 1, id="a", name="x")
+        shop.put(table, 1, id="a", name=VALUE)
 
         with pytest.raises(RejectedError) as caught:
-            shop.upsert(table, [row_of(table, 2, id="b", name="x")])
+            shop.upsert(table, [row_of(table, 2, id="b", name=VALUE)])
 
-        assert shop.rows(table) == [("a", "x")]
+        assert shop.rows(table) == [("a", VALUE)]
         assert caught.value.signature.startswith("23505")
-        assert "x" not in str(caught.value).replace("index", "").split()
+        assert VALUE not in str(caught.value)
 
     def test_a_unique_value_that_moves_between_rows_goes_in_order(
         self, shop: Shop, hand: Made
