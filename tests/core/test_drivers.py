@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from eds_core import destination
 from eds_core.cli import main
 from eds_core.destination import find_driver
+from eds_core.driver import RENAMED, Driver
 from eds_core.errors import ConfigError
 
 DRIVER = """
@@ -164,3 +165,20 @@ def test_a_driver_for_an_older_contract_works_and_its_author_is_warned(
         driver = find_driver("shop://host/db")
 
     assert driver.title == "Shop"
+
+
+def test_a_name_of_old_works_and_its_author_is_warned(install, monkeypatch):
+    source = DRIVER.format(more="abilities = Capabilities(max_rows=7)")
+    install("shop_driver", "from eds_core import Capabilities\n" + source, ["shop"])
+    monkeypatch.setattr(destination, "RENAMED", {"abilities": "capabilities"})
+
+    with pytest.warns(DeprecationWarning, match="says abilities, which is called capa"):
+        driver = find_driver("shop://host/db")
+
+    assert driver.capabilities.max_rows == 7
+
+
+def test_names_of_old_name_what_there_is():
+    for old, new in RENAMED.items():
+        assert hasattr(Driver, new)
+        assert not hasattr(Driver, old)

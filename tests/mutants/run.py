@@ -70,7 +70,10 @@ def suites(tree: Path) -> dict[str, str]:
     """The kit's suites by name: where pytest finds them."""
     return {
         name.lower(): f"{path.relative_to(tree)}::Test{name}"
-        for path in sorted(tree.glob("tests/drivers/test_*_conformance.py"))
+        for path in (
+            *sorted(tree.glob("tests/drivers/test_*_conformance.py")),
+            *tree.glob("tests/mutants/elephant.py"),
+        )
         for name in SUITE.findall(path.read_text())
     }
 
@@ -82,6 +85,7 @@ def copied_tree() -> Iterator[Path]:
         tree = Path(made)
         for source in (*TOP.glob("eds-*/src"), TOP / "tests"):
             shutil.copytree(source, tree / source.relative_to(TOP), ignore=junk)
+        shutil.copytree(TOP / "docs", tree / "docs", ignore=junk)
         shutil.copy(TOP / "pyproject.toml", tree)
         yield tree
 
@@ -124,6 +128,13 @@ def hunt(mutant: Mutant) -> tuple[bool, str]:
     return True, f"killed in {took:.1f} s by {killer[1]}"
 
 
+def control(suite: str, layers: set[str]) -> str:
+    """What fails in a suite of a driver that nobody broke; empty if nothing does."""
+    with copied_tree() as tree:
+        code, said = tested(tree, suite, *sorted(layers))
+    return "" if code == SURVIVED else f"{suite} fails unbroken:\n{said[-2000:]}"
+
+
 @contextmanager
 def one_postgres() -> Iterator[None]:
     """One server for all: each run makes a database of its own."""
@@ -141,8 +152,13 @@ def main(names: list[str]) -> int:
     wanted = [each for each in mutants() if not names or each.name in names]
     if not wanted:
         sys.exit(f"no such mutant; there are: {' '.join(m.name for m in mutants())}")
+    meant: dict[str, set[str]] = {}
+    for mutant in wanted:
+        meant.setdefault(mutant.suite, set()).add(mutant.layer)
     alive = 0
     with one_postgres(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        if bad := "".join(pool.map(control, meant, meant.values())):
+            sys.exit(bad)
         for mutant, (killed, told) in zip(wanted, pool.map(hunt, wanted), strict=True):
             alive += not killed
             print(f"{mutant.name}: {mutant.what}\n    {told}", flush=True)

@@ -15,6 +15,7 @@ from .driver import (
     CONTRACT,
     OLDEST_CONTRACT,
     PROJECT,
+    RENAMED,
     VERBS,
     Capabilities,
     Driver,
@@ -90,6 +91,7 @@ def load_driver(entry: EntryPoint) -> type[Driver]:
     if not (isinstance(loaded, type) and issubclass(loaded, Driver)):
         raise ConfigError(f"{entry.value} is not a subclass of eds_core.Driver")
     _check_contract(entry, loaded)
+    _keep_old_names(entry, loaded)
     if lacking := ", ".join(sorted(loaded.__abstractmethods__)):
         raise ConfigError(
             f"the driver {entry.value} lacks {lacking}",
@@ -111,6 +113,16 @@ def _check_contract(entry: EntryPoint, driver: type[Driver]) -> None:
         raise ConfigError(told, advice="pip install --upgrade eds-core")
     if driver.contract < CONTRACT:
         warnings.warn(f"{told}. It works for now", DeprecationWarning, stacklevel=2)
+
+
+def _keep_old_names(entry: EntryPoint, driver: type[Driver]) -> None:
+    """Let what was renamed do its work under its new name, and warn."""
+    theirs = {name for base in driver.__mro__ for name in vars(base)}
+    for old in sorted(theirs & RENAMED.keys()):
+        new = RENAMED[old]
+        told = f"the driver {entry.value} says {old}, which is called {new} now"
+        warnings.warn(f"{told}. It works for now", DeprecationWarning, stacklevel=3)
+        setattr(driver, new, getattr(driver, old))
 
 
 def open_driver(driver: Driver) -> Driver:

@@ -24,6 +24,10 @@ CONTRACT = 1
 #: The oldest one that a driver may still keep.
 OLDEST_CONTRACT = 1
 
+#: What an attribute or a method of a driver was called once -> what it is called now.
+#: The old name works for at least one minor version, and warns.
+RENAMED: Mapping[str, str] = {}
+
 #: Hooks that exactly one driver implements, and what the first contract gives each.
 #: A later contract may give more: a driver that does not ask for it is not given it.
 VERBS: Mapping[str, tuple[str, ...]] = {

@@ -159,6 +159,11 @@ class Reporter:
         for record in self._records.values():
             for line in self._compared(record.suite.title(), record.speed):
                 terminalreporter.write_line(line)
+            if failed := record.failed:
+                from .testing.guide import advice
+
+                line = advice(record.suite.title(), failed)
+                terminalreporter.write_line(line, yellow=True)
 
     def _compared(self, title: str, speed: Mapping[str, int]) -> Iterator[str]:
         """Rows per second, beside those of the last run on this machine."""

@@ -22,3 +22,10 @@ def fault_of(error: BaseException, read: ReadFault) -> Fault:
     fault = read(own or error)
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     return Fault(LOST, fault.text) if lost else fault
+
+
+def in_full(error: BaseException) -> str:
+    """What the database said, word by word, and to which statement."""
+    if not isinstance(error, DBAPIError):
+        return f"the database's own words: {error!r}"
+    return f"the database's own words: {error.orig!r}, to: {error.statement}"

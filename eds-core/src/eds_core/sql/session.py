@@ -31,7 +31,7 @@ from eds_core.errors import (
 from eds_core.waiting import again
 
 from .errors import Answers, Fault, decide
-from .faults import ReadFault, fault_of
+from .faults import ReadFault, fault_of, in_full
 
 R = TypeVar("R")
 
@@ -70,6 +70,9 @@ class Session:
         self._broken = False  # lost: whoever uses it is told
         self._doubtful = False  # not rolled back: the next use makes another one
         self._inside = False
+        #: For authors of drivers: errors carry the database's words, and the statement,
+        #: in a note. Never where data are a user's: both may hold the row.
+        self.explains = False
         #: Where tables are looked for and made; None: the database has but one.
         self.schema: str | None = None
 
@@ -250,7 +253,10 @@ class Session:
         self._broken |= fault.is_lost
         told = f"{table}: {fault.text}" if table else fault.text
         named = replace(fault, text=told, table=table or fault.table)
-        return decide(named, self._answers)
+        decision = decide(named, self._answers)
+        if self.explains:
+            decision.add_note(in_full(error))
+        return decision
 
     def _fault(self, error: BaseException) -> Fault:
         return fault_of(error, self._read_fault)

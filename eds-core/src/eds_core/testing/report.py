@@ -57,6 +57,15 @@ class Record:
         if _WORST_LAST.index(outcome) > _WORST_LAST.index(known[0]):
             tests[test] = (outcome, reason)
 
+    @property
+    def failed(self) -> dict[str, int]:
+        """How many tests failed, by layer; a layer where none did is left out."""
+        found = {
+            part: sum(outcome == "failed" for outcome, _ in tests.values())
+            for part, tests in self.tests.items()
+        }
+        return {part: count for part, count in found.items() if count}
+
     def note(self, name: str, told: Any) -> None:
         """Take what a test tells by pytest's ``record_property``."""
         if name == "value":

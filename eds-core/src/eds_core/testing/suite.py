@@ -73,6 +73,8 @@ class Suite:
     golden: ClassVar[Path | None] = None
     #: How a user declares a column that the database computes: {of} and one more.
     generated: ClassVar[str] = "{name} {type} GENERATED ALWAYS AS ({of} + 1) STORED"
+    #: How a user drops a column, after ALTER TABLE.
+    dropped: ClassVar[str] = "DROP COLUMN {name}"
     #: The server's port where the URL names none.
     port: ClassVar[int | None] = None
     #: By how much fewer rows are written, to a database that takes its time.
@@ -171,10 +173,17 @@ class Suite:
         version = dialect.server_version_info or ()
         return f"{title} {'.'.join(map(str, version))}".strip()
 
+    def driver_on(self, url: str) -> Driver:
+        """A new driver on *url*, whose errors show what the database said."""
+        driver = self.driver_class()(url)
+        if isinstance(driver, SqlDriver):
+            driver.session.explains = True
+        return driver
+
     @contextmanager
     def opened(self, url: str, traces: Traces) -> Iterator[Shop]:
         """A new driver on *url*, closed whatever happens."""
-        shop = Shop(self, self.driver_class()(url), url, traces)
+        shop = Shop(self, self.driver_on(url), url, traces)
         try:
             shop.open()
             if not traces.books_made:

@@ -47,7 +47,7 @@ def look_first(suite: Suite, driver: Driver) -> FirstLook:
 def swept(suite: Suite, url: str) -> Iterator[tuple[Traces, FirstLook]]:
     """Traces to fill; what they name is removed with a connection of its own."""
     traces = Traces()
-    driver = suite.driver_class()(url)
+    driver = suite.driver_on(url)
     try:
         driver.open()
         first = look_first(suite, driver)
@@ -60,7 +60,7 @@ def swept(suite: Suite, url: str) -> Iterator[tuple[Traces, FirstLook]]:
 
 
 def _sweep(suite: Suite, url: str, traces: Traces, first: FirstLook) -> None:
-    driver = suite.driver_class()(url)
+    driver = suite.driver_on(url)
 
     def gone(table: TableSchema) -> bool:
         try:

@@ -10,6 +10,7 @@ from eds_core.sql.tables import VERSION
 from eds_core.testing.shop import MARK, Shop, row_of, table_of, unique
 from eds_core.testing.suite import Suite, all_need
 
+VALUE = "a-value-of-a-row"  # what no error may tell
 TEXT, INTEGER = ColumnType.TEXT, ColumnType.INTEGER
 
 
@@ -54,7 +55,8 @@ class Adopting(Suite):
             table_of(unique(), name=TEXT),
             f"{id_} varchar(100) NOT NULL PRIMARY KEY, {name} varchar(200)",
         )
-        shop.run(f"INSERT INTO {hand.place(table)} VALUES ('a', 'old'), ('b', 'old')")
+        for key in "ab":  # some databases take one row at a time
+            shop.run(f"INSERT INTO {hand.place(table)} VALUES ('{key}', 'old')")
 
         assert str(shop.prepare(table)) == f"adopt table {table.name}"
         assert shop.prepare(table) is None
@@ -172,14 +174,14 @@ class Adopting(Suite):
         self, shop: Shop, hand: Made
     ) -> None:
         table = self._with_unique_name(shop, hand)
-        shop.put(table, 1, id="a", name="x")
+        shop.put(table, 1, id="a", name=VALUE)
 
         with pytest.raises(RejectedError) as caught:
-            shop.upsert(table, [row_of(table, 2, id="b", name="x")])
+            shop.upsert(table, [row_of(table, 2, id="b", name=VALUE)])
 
-        assert shop.rows(table) == [("a", "x")]
+        assert shop.rows(table) == [("a", VALUE)]
         assert caught.value.signature.startswith("23505")
-        assert "x" not in str(caught.value).replace("index", "").split()
+        assert VALUE not in str(caught.value)
 
     def test_a_unique_value_that_moves_between_rows_goes_in_order(
         self, shop: Shop, hand: Made
@@ -241,7 +243,7 @@ class Adopting(Suite):
     ) -> None:
         shop.put(thing, 1, id="a", name="x")
         (name,) = hand.quote("name")
-        shop.run(f"ALTER TABLE {hand.place(thing)} DROP COLUMN {name}")
+        shop.run(f"ALTER TABLE {hand.place(thing)} {self.dropped.format(name=name)}")
 
         with pytest.raises(TableError):
             shop.put(thing, 2, id="a", name="y")
