@@ -159,12 +159,17 @@ def test_an_error_over_a_url_never_shows_its_password():
     assert "tiger" not in f"{error} {error.advice}"
 
 
-@pytest.mark.parametrize("scheme", ["mariadb", "mysql"])
-def test_the_advice_names_the_distribution_and_not_the_scheme(scheme, monkeypatch):
+@pytest.mark.parametrize(
+    ("scheme", "name"),
+    [("mariadb", "mysql"), ("mysql", "mysql"), ("file", "parquet"), ("s3", "parquet")],
+)
+def test_the_advice_names_the_distribution_and_not_the_scheme(
+    scheme, name, monkeypatch
+):
     nothing_installed = lambda **_: EntryPoints()  # noqa: E731 - as short as it is
     monkeypatch.setattr("eds_core.destination.entry_points", nothing_installed)
 
-    assert refusal(f"{scheme}://host/db").advice == "pip install eds-driver-mysql"
+    assert refusal(f"{scheme}://host/db").advice == f"pip install eds-driver-{name}"
 
 
 def test_a_url_finds_the_driver_that_names_its_scheme(install):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from eds_core.append import AppendDriver
 from eds_core.destination import Destination
 from eds_core.dryrun import DryRun
 from eds_core.errors import ConfigError, TakenOver, TransientError
-from eds_core.event import ChangeEvent, Message, Operation, Version
+from eds_core.event import ChangeEvent, Message, Operation, Version, VersionedKey
 from eds_core.ledger import Checkpoint, Move
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.testing.shop import row_of
@@ -179,6 +180,26 @@ def test_a_dry_run_makes_no_state(url, tmp_path):
     assert dry.ledger.checkpoints() == {}
     dry.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_example_of_the_page_for_authors_works(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "writing-a-driver.md").read_text()
+    (source,) = re.findall(r"(?ms)^```python\n(import os\n.*?)^```", page)
+    made = {}
+    exec(source, made)
+    url = f"lines://{tmp_path}/changes?state={tmp_path}/state.db"
+    destination = Destination(made["LinesDriver"](url))
+    destination.open()
+    destination.prepare(TABLE)
+    put(destination, 1)
+    destination.delete(TABLE, [VersionedKey(("a",), Version(2))])
+    destination.close()
+
+    lines = (tmp_path / "changes").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        ["order", ["a"], "1.0000000000", {"id": "a", "total": 1}],
+        ["order", ["a"], "2.0000000000", None],
+    ]
 
 
 class Topic(AppendDriver):

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -44,7 +44,10 @@ class Change:
         self.table = table
         #: What the driver was given.
         self.source = source
-        self._types = types
+        #: The types of the destination's columns, which may be wider than the model's.
+        self.types = types
+        #: The driver's own: what its ``check`` has made of it, for its ``write``.
+        self.made: Any = None
 
     @property
     def key(self) -> Key:
@@ -62,14 +65,13 @@ class Change:
     def values(self) -> Mapping[str, Value]:
         """Of each column of the model, as ``Row.get`` has it; if deleted, of the key.
 
-        By the types that the destination's columns have, which may be wider. Raises
-        RejectedError for a value that does not fit.
+        By ``types``. Raises RejectedError for a value that does not fit.
         """
         if isinstance(self.source, Row):
             names = self.table.types
-            return {name: self.source.get(name, self._types[name]) for name in names}
+            return {name: self.source.get(name, self.types[name]) for name in names}
         return {
-            name: convert(msgspec.json.encode(text), self._types[name], name)
+            name: convert(msgspec.json.encode(text), self.types[name], name)
             for name, text in zip(self.table.key, self.key, strict=True)
         }
 

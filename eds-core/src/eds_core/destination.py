@@ -36,6 +36,8 @@ _PACKAGES: Mapping[str, str] = {
     "cockroachdb": "cockroach",
     "mssql": "sqlserver",
     "mariadb": "mysql",
+    "file": "parquet",
+    "s3": "parquet",
 }
 
 

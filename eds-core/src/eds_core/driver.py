@@ -141,7 +141,10 @@ class Driver(ABC):
         compares a destination, not for the stream.
         """
         del after, most
-        raise ConfigError(f"{self.title} cannot read the rows of {table.name} back")
+        raise ConfigError(
+            f"{self.title} cannot read the rows of {table.name} back",
+            advice="leave out --prune and --verify, which compare them",
+        )
 
     def unversioned(
         self, table: TableSchema, keys: Sequence[Key] | None = None

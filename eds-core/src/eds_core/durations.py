@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from .errors import ConfigError
+
+_MOST_FRESHNESS = timedelta(hours=1)
 _UNITS = {
     "h": 3600.0,
     "m": 60.0,
@@ -27,3 +30,22 @@ def parse_duration(text: str) -> timedelta:
         return timedelta(seconds=seconds)
     except OverflowError as error:
         raise ValueError(f"{text!r} is longer than any duration") from error
+
+
+def parse_freshness(text: str | None, default: float) -> float:
+    """Return the seconds that a URL's parameter ``freshness`` says, or *default*.
+
+    Raises ConfigError.
+    """
+    if text is None:
+        return default
+    try:
+        found = timedelta(0) if text == "0" else parse_duration(text)
+    except ValueError as error:
+        raise ConfigError(f"freshness: {error}", advice="e.g. freshness=10m") from error
+    if found > _MOST_FRESHNESS:
+        raise ConfigError(
+            f"freshness: {text} is longer than an hour",
+            advice="the stream is read for at most an hour before it is written",
+        )
+    return found.total_seconds()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from urllib.parse import unquote, urlsplit
 
-from eds_core.durations import parse_duration
+from eds_core.durations import parse_freshness
 from eds_core.errors import ConfigError
 from eds_core.urls import parameters, redact
 
@@ -26,7 +25,6 @@ KNOWN = (
 )
 #: Seconds; a warehouse that is woken is paid for a minute.
 FRESHNESS = 60.0
-_MOST_FRESHNESS = timedelta(hours=1)
 _SNOWFLAKE = (".snowflakecomputing.com", ".snowflakecomputing.cn")
 _ACCOUNT = re.compile(r"[A-Za-z0-9][\w.-]*")
 
@@ -78,7 +76,7 @@ def parse(url: str) -> Address:
         protocol,
         given.get("warehouse", ""),
         given.get("role", ""),
-        _freshness(given.get("freshness")),
+        parse_freshness(given.get("freshness"), FRESHNESS),
         password,
         given.get("private_key_path", ""),
         given.get("private_key_env", ""),
@@ -109,21 +107,6 @@ def _place(
         return host, "", protocol
     account = given.get("account", host.partition(".")[0])
     return account, host, protocol
-
-
-def _freshness(text: str | None) -> float:
-    if text is None:
-        return FRESHNESS
-    try:
-        found = timedelta(0) if text == "0" else parse_duration(text)
-    except ValueError as error:
-        raise ConfigError(f"freshness: {error}", advice="e.g. freshness=10m") from error
-    if found > _MOST_FRESHNESS:
-        raise ConfigError(
-            f"freshness: {text} is longer than an hour",
-            advice="the stream is read for at most an hour before it is written",
-        )
-    return found.total_seconds()
 
 
 def _wrong(url: str, what: str) -> ConfigError:
