@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import pytest
 import trustme
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AclBindingFilter,
     AclOperation,
@@ -207,16 +207,26 @@ class Reader:
         self._consumer.assign(self._places)
 
     def all(self):
-        wanted = {
-            place.partition: self._consumer.get_watermark_offsets(place, _TIMEOUT)[1]
-            for place in self._places
-        }
+        wanted = {place.partition: self._end(place) for place in self._places}
         while any(len(self._read[number]) < end for number, end in wanted.items()):
             message = self._consumer.poll(_TIMEOUT)
             assert message is not None, "the broker says nothing"
             assert message.error() is None, message.error()
             self._read[message.partition()].append(message)
         return [message for number in sorted(wanted) for message in self._read[number]]
+
+    def _end(self, place):
+        """A broker that has just come back is not yet leader of all that it has."""
+        until = time.monotonic() + _TIMEOUT
+        while True:
+            try:
+                return self._consumer.get_watermark_offsets(place, _TIMEOUT)[1]
+            except KafkaException as error:
+                code = error.args[0].code()
+                again = code == KafkaError.NOT_LEADER_FOR_PARTITION
+                if not again or time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
 
     def close(self):
         self._consumer.close()

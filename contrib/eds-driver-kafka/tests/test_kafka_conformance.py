@@ -35,8 +35,11 @@ class TestKafka(DriverConformance):
         "test_a_bulk_load_that_breaks_is_completed_when_repeated": (
             "the producer connects again by itself: nothing breaks"
         ),
+        "test_a_migration_whose_answer_is_lost_is_completed": (
+            "the one topic is made when EDS connects; columns are in the state"
+        ),
     }
-    max_examples = 8  # a step is a round trip, a restart takes half a second
+    max_examples = 4  # a step is a round trip, a restart takes half a second
     models: ClassVar = {}
 
     @pytest.fixture(autouse=True)
