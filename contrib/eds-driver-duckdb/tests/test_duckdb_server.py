@@ -4,31 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 
-from eds_core.sandbox import Sandbox
+from eds_core.sandbox import EdsServer, Sandbox
 from eds_driver_duckdb import DuckdbDriver
 
 EVENTS = 600
-
-
-async def started(sandbox, url):
-    command = [sys.executable, "-m", "eds_core", "--creds", str(sandbox.credentials)]
-    server = await asyncio.create_subprocess_exec(
-        *command, "--server", sandbox.url, url, stderr=asyncio.subprocess.PIPE
-    )
-    async with asyncio.timeout(60):
-        while b"ready" not in (line := await server.stderr.readline()):
-            assert line, "the server has ended"
-    return server
-
-
-async def ended(server, number):
-    """Send a signal, and read what is left of the log, so that it cannot block."""
-    server.send_signal(number)
-    log = (await server.communicate())[1].decode()
-    assert "Traceback" not in log
-    return server.returncode
 
 
 def keys(url, expected, models):
@@ -59,16 +39,19 @@ def test_kill_9_while_streaming_loses_nothing(tmp_path):
     async def scenario():
         async with Sandbox(tmp_path) as sandbox:
             for _ in range(3):
-                server = await started(sandbox, url)
-                await sandbox.run_shop(events=EVENTS // 3)
-                await ended(server, signal.SIGKILL)
-            state = sandbox.shop.state()
+                async with EdsServer(sandbox, url) as server:
+                    await sandbox.run_shop(events=EVENTS // 3)
+                    await server.end(signal.SIGKILL)
+                assert "Traceback" not in server.log
+            state, models = sandbox.shop.state(), sandbox.shop.models
             wanted = {table: set(rows) for table, rows in state.items()}
             async with asyncio.timeout(120):
-                while keys(url, wanted, sandbox.shop.models) != wanted:
-                    server = await started(sandbox, url)
-                    await asyncio.sleep(1)  # it has to do something before it is asked
-                    assert await ended(server, signal.SIGTERM) == 0
+                # The sandbox lives in this loop: what blocks it, blocks the server.
+                while await asyncio.to_thread(keys, url, wanted, models) != wanted:
+                    async with EdsServer(sandbox, url) as server:
+                        await asyncio.sleep(1)  # it has to do something first
+                        assert await server.end() == 0
+                    assert "Traceback" not in server.log
             return wanted
 
     wanted = asyncio.run(scenario())

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections import Counter
 
 import msgspec
 import pytest
 
 from eds_core import Version
-from eds_core.sandbox import Sandbox, load_models
+from eds_core.sandbox import EdsServer, Sandbox, load_models
 from eds_core.sqlite import SqliteDriver
 from eds_core.values import parse_json
 from eds_driver_kafka.records import HEADER
 
 PATIENCE = 150  # seconds
-SERVER = ("-m", "eds_core")
 #: A server that dies when the records are on the broker's disk and the position is not.
 DYING = """
 import os
@@ -43,26 +41,6 @@ def topic(broker):
 @pytest.fixture
 def url(broker, topic, tmp_path):
     return f"kafka://{broker.address}/{topic}?state={tmp_path / 'state.db'}"
-
-
-async def started(sandbox, url, program=SERVER):
-    server = await asyncio.create_subprocess_exec(
-        *(sys.executable, *program, "--creds", str(sandbox.credentials)),
-        *("--server", sandbox.url, url),
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(PATIENCE):
-        while b"ready" not in (line := await server.stderr.readline()):
-            assert line, "the server has ended"
-    return server
-
-
-async def ended(server, number):
-    """Send a signal, and read what is left of the log, so that it cannot block."""
-    server.send_signal(number)
-    log = (await server.communicate())[1].decode()
-    assert "Traceback" not in log
-    return log
 
 
 class Event(msgspec.Struct, rename="camel"):
@@ -106,7 +84,8 @@ def shop_of(sandbox):
 
 async def until(holds):
     async with asyncio.timeout(PATIENCE):
-        while not holds():  # noqa: ASYNC110 - another process does it
+        # The sandbox lives in this loop: what blocks it, blocks the server.
+        while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - another process does it
             await asyncio.sleep(0.2)
 
 
@@ -122,6 +101,14 @@ async def equal(sandbox, broker, topic):
         )
 
     await until(holds)
+
+
+async def caught_up(sandbox, url, broker, topic):
+    """A server that nothing disturbs gets all."""
+    async with EdsServer(sandbox, url) as server:
+        await equal(sandbox, broker, topic)
+        assert await server.end() == 0
+    assert "Traceback" not in server.log
 
 
 def in_order(messages, models):
@@ -143,12 +130,11 @@ def test_kill_9_while_streaming_loses_nothing(tmp_path, broker, topic, url):
     async def scenario():
         async with Sandbox(tmp_path) as sandbox:
             for _ in range(3):
-                server = await started(sandbox, url)
-                await sandbox.run_shop(events=200)
-                await ended(server, signal.SIGKILL)
-            server = await started(sandbox, url)
-            await equal(sandbox, broker, topic)
-            await ended(server, signal.SIGTERM)
+                async with EdsServer(sandbox, url) as server:
+                    await sandbox.run_shop(events=200)
+                    await server.end(signal.SIGKILL)
+                assert "Traceback" not in server.log
+            await caught_up(sandbox, url, broker, topic)
 
     asyncio.run(scenario())
 
@@ -160,13 +146,11 @@ def test_what_was_sent_when_the_position_did_not_move_comes_twice(
 ):
     async def scenario():
         async with Sandbox(tmp_path) as sandbox:
-            dying = await started(sandbox, url, ("-c", DYING))
-            await sandbox.run_shop(events=100)
-            assert (await dying.wait()) == 9
+            async with EdsServer(sandbox, url, program=("-c", DYING)) as dying:
+                await sandbox.run_shop(events=100)
+                assert await dying.ended() == 9
             sent = Counter(message.key() for message in broker.read(topic))
-            server = await started(sandbox, url)
-            await equal(sandbox, broker, topic)
-            await ended(server, signal.SIGTERM)
+            await caught_up(sandbox, url, broker, topic)
             return sent
 
     sent = asyncio.run(scenario())
@@ -181,17 +165,18 @@ def test_what_was_sent_when_the_position_did_not_move_comes_twice(
 def test_a_broker_that_comes_back_gets_all(tmp_path, broker, topic, url, kill):
     async def scenario():
         async with Sandbox(tmp_path) as sandbox:
-            server = await started(sandbox, url)
-            await sandbox.run_shop(events=100)
-            await asyncio.to_thread(broker.stop, kill=kill)
-            try:
+            async with EdsServer(sandbox, url) as server:
                 await sandbox.run_shop(events=100)
-                assert server.returncode is None
-            finally:
-                await asyncio.to_thread(broker.start)
-            await sandbox.run_shop(events=100)
-            await equal(sandbox, broker, topic)
-            await ended(server, signal.SIGTERM)
+                await asyncio.to_thread(broker.stop, kill=kill)
+                try:
+                    await sandbox.run_shop(events=100)
+                    assert server.code is None
+                finally:
+                    await asyncio.to_thread(broker.start)
+                await sandbox.run_shop(events=100)
+                await equal(sandbox, broker, topic)
+                assert await server.end() == 0
+            assert "Traceback" not in server.log
 
     asyncio.run(scenario())
 
@@ -204,21 +189,22 @@ def test_an_event_too_large_goes_into_quarantine_and_stops_no_other(
 
     async def scenario():
         async with Sandbox(tmp_path) as sandbox:
-            server = await started(sandbox, url)
-            await sandbox.run_shop(events=50)
-            large = sandbox.shop.insert("vendor", {"name": "y" * 200_000})
-            await sandbox.publish(large, "gzip")
-            names = ("vendor", "order") * 25
-            await sandbox.publish_many(map(sandbox.shop.insert, names))
-            wanted = shop_of(sandbox)
-            del wanted["vendor", tuple(large.key)]
+            async with EdsServer(sandbox, url) as server:
+                await sandbox.run_shop(events=50)
+                large = sandbox.shop.insert("vendor", {"name": "y" * 200_000})
+                await sandbox.publish(large, "gzip")
+                names = ("vendor", "order") * 25
+                await sandbox.publish_many(map(sandbox.shop.insert, names))
+                wanted = shop_of(sandbox)
+                del wanted["vendor", tuple(large.key)]
 
-            def others_are_there():
-                found = rows_of(broker.read(small), sandbox.shop.models)
-                return found.keys() >= wanted.keys()
+                def others_are_there():
+                    found = rows_of(broker.read(small), sandbox.shop.models)
+                    return found.keys() >= wanted.keys()
 
-            await until(others_are_there)
-            await ended(server, signal.SIGTERM)
+                await until(others_are_there)
+                assert await server.end() == 0
+            assert "Traceback" not in server.log
             return large
 
     large = asyncio.run(scenario())

@@ -11,7 +11,7 @@ from asyncio.subprocess import PIPE
 import duckdb
 import pytest
 
-from eds_core.sandbox import Sandbox
+from eds_core.sandbox import EdsServer, Sandbox
 from eds_core.sandbox.exports import write_export
 from eds_driver_parquet import latest
 
@@ -42,27 +42,6 @@ main()
 """
 
 
-async def started(sandbox, url, *, dies=()):
-    """A server; one that *dies* when an event comes for the n-th time."""
-    program = ("-c", DIES, *map(str, dies)) if dies else ("-m", "eds_core")
-    login = ("--creds", str(sandbox.credentials), "--server", sandbox.url)
-    server = await asyncio.create_subprocess_exec(
-        sys.executable, *program, *login, url, stderr=PIPE
-    )
-    async with asyncio.timeout(60):
-        while b"ready" not in (line := await server.stderr.readline()):
-            assert line, "the server has ended"
-    return server
-
-
-async def ended(server, number):
-    """Send a signal, and read what is left of the log, so that it cannot block."""
-    server.send_signal(number)
-    log = (await server.communicate())[1].decode()
-    assert "Traceback" not in log
-    return server.returncode
-
-
 def keys(place, table, names):
     """The keys that the lake has of *table*, by the README's query."""
     if not any((place / table).rglob("*.parquet")):
@@ -80,9 +59,18 @@ async def equal(place, sandbox):
     async with asyncio.timeout(120):
         for table, rows in state.items():
             names = sandbox.shop.models[table].keys
-            while keys(place, table, names) != set(rows):  # noqa: ASYNC110 - files cannot be waited for
+            # The sandbox lives in this loop: what blocks it, blocks the server.
+            while await asyncio.to_thread(keys, place, table, names) != set(rows):  # noqa: ASYNC110 - files cannot be waited for
                 await asyncio.sleep(0.2)
     assert any(state.values())
+
+
+async def caught_up(sandbox, url, place):
+    """A server that nothing disturbs gets all."""
+    async with EdsServer(sandbox, url) as server:
+        await equal(place, sandbox)
+        assert await server.end() == 0
+    assert "Traceback" not in server.log
 
 
 @pytest.fixture
@@ -101,12 +89,11 @@ def test_kill_9_while_streaming_loses_nothing(url, place, tmp_path):
     async def scenario():
         async with Sandbox(tmp_path) as sandbox:
             for _ in range(3):
-                server = await started(sandbox, url)
-                await sandbox.run_shop(events=EVENTS // 3)
-                await ended(server, signal.SIGKILL)
-            server = await started(sandbox, url)
-            await equal(place, sandbox)
-            assert await ended(server, signal.SIGTERM) == 0
+                async with EdsServer(sandbox, url) as server:
+                    await sandbox.run_shop(events=EVENTS // 3)
+                    await server.end(signal.SIGKILL)
+                assert "Traceback" not in server.log
+            await caught_up(sandbox, url, place)
 
     asyncio.run(scenario())
 
@@ -115,15 +102,13 @@ def test_whoever_dies_on_the_way_of_a_batch_loses_nothing(url, place, tmp_path):
     async def scenario():
         async with Sandbox(tmp_path) as sandbox:
             for dies in PLACES:
-                server = await started(sandbox, url, dies=dies)
-                while server.returncode is None:
-                    await sandbox.run_shop(events=20)
-                    await asyncio.sleep(0.1)  # until it is seen that it has ended
-                await server.communicate()
-                assert server.returncode == CRASHED
-            server = await started(sandbox, url)
-            await equal(place, sandbox)
-            assert await ended(server, signal.SIGTERM) == 0
+                program = ("-c", DIES, *map(str, dies))
+                async with EdsServer(sandbox, url, program=program) as server:
+                    while server.code is None:
+                        await sandbox.run_shop(events=20)
+                        await asyncio.sleep(0.1)  # until it is seen that it has ended
+                assert server.code == CRASHED
+            await caught_up(sandbox, url, place)
 
     asyncio.run(scenario())
 
@@ -147,9 +132,9 @@ def test_an_import_done_twice_and_the_stream_end_equal(url, place, tmp_path):
             write_export(state, tmp_path / "export", state, time.time_ns())
             for _ in range(2):
                 await imported(sandbox, tmp_path / "export", url)
-            server = await started(sandbox, url)
-            await sandbox.run_shop(events=EVENTS // 2)
-            await equal(place, sandbox)
-            assert await ended(server, signal.SIGTERM) == 0
+            async with EdsServer(sandbox, url) as server:
+                await sandbox.run_shop(events=EVENTS // 2)
+                await equal(place, sandbox)
+                assert await server.end() == 0
 
     asyncio.run(scenario())

@@ -2,6 +2,7 @@
 
 from eds_core.sandbox.closing import disconnect
 from eds_core.sandbox.credentials import Keys, Permissions, issue_credentials
+from eds_core.sandbox.eds_server import EdsServer
 from eds_core.sandbox.event import Encoding, ShopEvent, encode, message_headers
 from eds_core.sandbox.model import Column, Model, load_models, parse_models
 from eds_core.sandbox.nats_server import NatsServer, TlsFiles, find_executable
@@ -13,6 +14,7 @@ from eds_core.sandbox.shop import Shop
 __all__ = [
     "COMPANY",
     "Column",
+    "EdsServer",
     "Encoding",
     "Keys",
     "Model",
