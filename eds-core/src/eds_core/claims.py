@@ -75,10 +75,10 @@ def this_process() -> str:
 
 def is_alive(heartbeat: Heartbeat) -> bool:
     """Whether the import still runs, as far as can be told from here."""
-    return heartbeat.age < _STALE and not _has_died(heartbeat.owner)
+    return heartbeat.age < _STALE and not has_died(heartbeat.owner)
 
 
-def _has_died(owner: str) -> bool:
+def has_died(owner: str) -> bool:
     """Whether *owner* is a process of this machine that is no more."""
     match = re.fullmatch(r"(.*), process (\d+), since .*", owner)
     if os.name != "posix" or not match or match[1] != socket.gethostname():

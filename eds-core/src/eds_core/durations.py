@@ -27,3 +27,21 @@ def parse_duration(text: str) -> timedelta:
         return timedelta(seconds=seconds)
     except OverflowError as error:
         raise ValueError(f"{text!r} is longer than any duration") from error
+
+
+_SPOKEN = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def spoken(seconds: float | None) -> str:
+    """A duration for people, in its two largest units: ``3 h 12 min``."""
+    if seconds is None:
+        return "an unknown time"
+    if abs(seconds) < 1:
+        return f"{seconds:.1f} s"
+    rest = int(abs(seconds))
+    parts: list[str] = []
+    for size, unit in _SPOKEN:
+        count, rest = divmod(rest, size)
+        if count or parts:
+            parts.append(f"{count} {unit}")
+    return ("-" if seconds < 0 else "") + " ".join(parts[:2])

@@ -1,0 +1,31 @@
+"""What was found when something was looked at: for people, and for programs. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """How a thing is; what is WRONG needs a person."""
+
+    OK = "ok"
+    NOTE = "note"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. Holds no secret and no row."""
+
+    about: str  # what was looked at, in one or two words
+    told: str  # what was found, in one sentence
+    state: State = State.OK
+    why: str = ""  # why it matters
+    advice: str = ""  # what to do about it, in words
+    paste: str = ""  # the exact statement or command that does it
+    code: str = ""  # of the error, for `eds explain`
+
+    def as_dict(self) -> dict[str, str]:
+        """Return what is said, by name; empty words are left out."""
+        return {name: str(value) for name, value in asdict(self).items() if value}
