@@ -20,6 +20,7 @@ from .errors import (
     TransientError,
 )
 from .event import ChangeEvent, Key, Message, Operation, Row, Version, VersionedKey
+from .findings import Finding, Verdict
 from .ledger import (
     Checkpoint,
     Heartbeat,
@@ -28,6 +29,7 @@ from .ledger import (
     Move,
     Parked,
     Quarantined,
+    QuarantineGroup,
     TableStatus,
 )
 from .plugins import BatchReport
@@ -50,6 +52,7 @@ __all__ = [
     "Driver",
     "EdsError",
     "FatalError",
+    "Finding",
     "Heartbeat",
     "ImportedFile",
     "Key",
@@ -61,6 +64,7 @@ __all__ = [
     "OtherDriver",
     "Parked",
     "PositionMoved",
+    "QuarantineGroup",
     "Quarantined",
     "RejectedError",
     "Row",
@@ -71,6 +75,7 @@ __all__ = [
     "TakenOver",
     "TransientError",
     "Value",
+    "Verdict",
     "Version",
     "VersionedKey",
     "hookimpl",

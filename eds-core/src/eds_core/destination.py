@@ -22,6 +22,7 @@ from .driver import (
 )
 from .errors import ConfigError, OtherDriver
 from .event import Row, VersionedKey
+from .findings import Finding
 from .ledger import Ledger, Quarantined
 from .plugins import BatchReport, Observer
 from .schema import ColumnType, SchemaChange, TableSchema, diff
@@ -232,6 +233,11 @@ class Destination:
 
     def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> Loaded:
         return cast(Loaded, self._hook.bulk_load(table=table, rows=rows))
+
+    def diagnose(self, models: Mapping[str, TableSchema]) -> list[Finding]:
+        """What the driver, and whoever else implements the hook, has to say."""
+        every = self._hook.diagnose(models=models)
+        return [finding for findings in every for finding in findings]
 
     def batch_written(self, report: BatchReport) -> None:
         self._observe("batch_written", report=report)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from .errors import EdsError
 
-class State(StrEnum):
+
+class Verdict(StrEnum):
     """How a thing is; what is WRONG needs a person."""
 
     OK = "ok"
@@ -20,7 +23,7 @@ class Finding:
 
     about: str  # what was looked at, in one or two words
     told: str  # what was found, in one sentence
-    state: State = State.OK
+    verdict: Verdict = Verdict.OK
     why: str = ""  # why it matters
     advice: str = ""  # what to do about it, in words
     paste: str = ""  # the exact statement or command that does it
@@ -29,3 +32,21 @@ class Finding:
     def as_dict(self) -> dict[str, str]:
         """Return what is said, by name; empty words are left out."""
         return {name: str(value) for name, value in asdict(self).items() if value}
+
+
+Check = Callable[[], Iterable[Finding]]
+
+
+def looked(checks: Mapping[str, Check]) -> Iterator[Finding]:
+    """Make each check; one that cannot be made says so, and keeps no other."""
+    for about, check in checks.items():
+        try:
+            yield from check()
+        except EdsError as error:
+            told = f"cannot be looked at: {error}"
+            yield Finding(about, told, Verdict.NOTE, advice=error.advice)
+
+
+def wrong(about: str, error: EdsError, why: str) -> Finding:
+    """An error as a finding."""
+    return Finding(about, str(error), Verdict.WRONG, why, error.advice)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from .claims import has_died, is_alive
 from .durations import spoken
-from .findings import Finding, State
+from .findings import Finding, Verdict
 from .ledger import (
     Checkpoint,
     Heartbeat,
@@ -93,7 +93,7 @@ def needs(status: Status, max_age: timedelta | None = None) -> Iterator[Finding]
         yield Finding(
             "position",
             "no company has a position here: no server has ever been ready",
-            State.WRONG,
+            Verdict.WRONG,
             advice="start the server",
             paste=f"eds --creds shop.creds {shlex.quote(status.url)}",
         )
@@ -113,7 +113,7 @@ def _owner(
         yield Finding(
             "owner",
             f"company {company}: its server is gone ({checkpoint.owner})",
-            State.WRONG,
+            Verdict.WRONG,
             why="nothing is written while no server runs; nothing is lost for 7 days",
             advice="start the server again",
             paste=f"eds --creds shop.creds {shlex.quote(status.url)}",
@@ -122,7 +122,7 @@ def _owner(
         yield Finding(
             "position",
             f"company {company}: its position has not moved for {spoken(age)}",
-            State.WRONG,
+            Verdict.WRONG,
             why="the server may have stopped, or cannot reach NATS or this database",
             advice="look at the server's log",
             paste=f"eds doctor --creds shop.creds {shlex.quote(status.url)}",
@@ -139,7 +139,7 @@ def _import(status: Status, checkpoint: Checkpoint) -> Iterator[Finding]:
     yield Finding(
         "import",
         f"company {checkpoint.company}: an import {told} ({checkpoint.owner})",
-        State.WRONG,
+        Verdict.WRONG,
         why="nothing is written while no server runs",
         advice="give the import's command again if it was not ended: it goes on where "
         "it stood; then start the server",
@@ -151,7 +151,7 @@ def _parked(status: Status, parked: Parked) -> Finding:
         "parked",
         f"table {parked.table} of company {parked.company} is parked since sequence "
         f"{parked.sequence}: {parked.reason}",
-        State.WRONG,
+        Verdict.WRONG,
         why="it stands still, the other tables go on; what the stream has kept for "
         "more than 7 days has to be imported",
         advice=parked.advice,
@@ -166,7 +166,7 @@ def _kept(status: Status, group: QuarantineGroup) -> Finding:
     return Finding(
         "quarantine",
         f"{group.count} of table {group.table}: {group.reason}",
-        State.NOTE if waits else State.WRONG,
+        Verdict.NOTE if waits else Verdict.WRONG,
         why="the server tries them again" if waits else "these changes are not applied",
         advice=group.advice,
         paste=f"eds quarantine list {url}; eds quarantine retry {url} --all",

@@ -23,6 +23,7 @@ _COMMANDS = {
     "demo": "eds_core.cli.demo",
     "drivers": "eds_core.cli.drivers",
     "new-driver": "eds_core.cli.new_driver",
+    "doctor": "eds_core.cli.doctor",
     "status": "eds_core.cli.status",
     "quarantine": "eds_core.cli.quarantine",
     "resume": "eds_core.cli.resume",
