@@ -144,6 +144,7 @@ class Claims:
                 f"cannot make EDS's own tables in the database: {error}",
                 advice="let its user create tables there: GRANT CREATE on the schema, "
                 "or name a user in the URL that may",
+                code=error.code,
             ) from error
 
     async def _establish(self, company: str, look_back: timedelta | None) -> None:
@@ -187,6 +188,7 @@ class Claims:
                     f"these credentials are of {what} {ours}: positions do not carry "
                     "over",
                     advice="use the old credentials, or another database",
+                    code="E2009",
                 )
         if checkpoint.prefix != mine.prefix:
             log.info(

@@ -10,7 +10,7 @@ import unicodedata
 
 import click
 
-from .errors import EdsError
+from .errors import EdsError, coded
 
 _FOREIGN = "eds-foreign"  # our handler for what libraries say
 #: What a URL asks for: a signature, for one.
@@ -80,6 +80,6 @@ def _handler(lines: type[_Lines], timestamp: bool) -> logging.Handler:
 
 def show_error(error: EdsError) -> None:
     """What, where, and what to do."""
-    click.echo(f"error: {printable(str(error))}", err=True)
+    click.echo(f"error: {printable(coded(error))}", err=True)
     if error.advice:
         click.echo(f"  {printable(error.advice)}", err=True)

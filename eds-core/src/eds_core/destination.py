@@ -30,6 +30,7 @@ from .schema import ColumnType, SchemaChange, TableSchema, diff
 log = logging.getLogger("eds.plugins")
 
 DRIVERS = "eds.drivers"
+_UNUSABLE = "E1203"  # for `eds explain`: a driver or plugin
 
 #: Schemes whose distribution is not called as they are.
 _PACKAGES: Mapping[str, str] = {
@@ -48,6 +49,7 @@ def scheme_of(url: str) -> str:
             "a destination is a URL such as "
             "postgresql://user:password@host:5432/database",
             advice="`eds drivers` lists what is installed, with an example each",
+            code="E1201",
         )
     return scheme.partition("+")[0].lower()
 
@@ -65,6 +67,7 @@ def find_driver(url: str) -> type[Driver]:
         raise ConfigError(
             f"{scheme}:// is claimed by {' and '.join(sorted(found))}",
             advice="uninstall all but one of these distributions",
+            code=_UNUSABLE,
         )
     return load_driver(*found.values())
 
@@ -74,6 +77,7 @@ def _unknown(scheme: str) -> ConfigError:
     return ConfigError(
         f"no driver for {scheme}:// is installed; installed: {known}",
         advice=f"pip install eds-driver-{_PACKAGES.get(scheme, scheme)}",
+        code="E1202",
     )
 
 
@@ -85,14 +89,18 @@ def load_driver(entry: EntryPoint) -> type[Driver]:
         raise ConfigError(
             f"the driver {entry.value} cannot be loaded: {error}",
             advice="install it again, or report it to its author",
+            code=_UNUSABLE,
         ) from error
     if not (isinstance(loaded, type) and issubclass(loaded, Driver)):
-        raise ConfigError(f"{entry.value} is not a subclass of eds_core.Driver")
+        raise ConfigError(
+            f"{entry.value} is not a subclass of eds_core.Driver", code=_UNUSABLE
+        )
     _check_contract(entry, loaded)
     if lacking := ", ".join(sorted(loaded.__abstractmethods__)):
         raise ConfigError(
             f"the driver {entry.value} lacks {lacking}",
             advice="report it to its author",
+            code=_UNUSABLE,
         )
     return loaded
 
@@ -105,9 +113,9 @@ def _check_contract(entry: EntryPoint, driver: type[Driver]) -> None:
     )
     owner = entry.dist.name if entry.dist else "the driver"
     if type(driver.contract) is not int or driver.contract < OLDEST_CONTRACT:
-        raise ConfigError(told, advice=f"pip install --upgrade {owner}")
+        raise ConfigError(told, advice=f"pip install --upgrade {owner}", code=_UNUSABLE)
     if driver.contract > CONTRACT:
-        raise ConfigError(told, advice="pip install --upgrade eds-core")
+        raise ConfigError(told, advice="pip install --upgrade eds-core", code=_UNUSABLE)
     if driver.contract < CONTRACT:
         warnings.warn(f"{told}. It works for now", DeprecationWarning, stacklevel=2)
 
@@ -132,7 +140,9 @@ def _other_driver(found: OtherDriver) -> Driver:
     try:
         return find_driver(found.url)(found.url)
     except ConfigError as error:
-        raise ConfigError(f"{found}; {error}", advice=error.advice) from error
+        raise ConfigError(
+            f"{found}; {error}", advice=error.advice, code=error.code
+        ) from error
 
 
 def _hooks(driver: Driver, plugins: Iterable[object]) -> pluggy.HookRelay:
@@ -163,6 +173,7 @@ class Destination:
             raise ConfigError(
                 f"a driver or plugin does not keep the contract: {error}",
                 advice="install it again in a version for this eds-core",
+                code=_UNUSABLE,
             ) from error
         for verb in VERBS:
             self._check(verb)
@@ -177,6 +188,7 @@ class Destination:
                 f"{verb} is implemented by {names}; it must be by the driver alone",
                 advice="mark the driver's verb with @hookimpl, "
                 "wrappers with wrapper=True",
+                code=_UNUSABLE,
             )
 
     @property

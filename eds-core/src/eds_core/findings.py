@@ -49,4 +49,4 @@ def looked(checks: Mapping[str, Check]) -> Iterator[Finding]:
 
 def wrong(about: str, error: EdsError, why: str) -> Finding:
     """An error as a finding."""
-    return Finding(about, str(error), Verdict.WRONG, why, error.advice)
+    return Finding(about, str(error), Verdict.WRONG, why, error.advice, code=error.code)

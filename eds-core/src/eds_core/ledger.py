@@ -146,6 +146,7 @@ def row_gone(company: str) -> FatalError:
     return FatalError(
         f"the checkpoint of company {company} is gone from _eds_checkpoint",
         advice="restore the table; without it EDS cannot know where to go on",
+        code="E2008",
     )
 
 

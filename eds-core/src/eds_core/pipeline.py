@@ -24,11 +24,13 @@ from .companies import Companies
 from .destination import Destination
 from .errors import (
     ConfigError,
+    EdsError,
     FatalError,
     PositionMoved,
     TableError,
     TakenOver,
     TransientError,
+    told,
 )
 from .event import Message
 from .gathering import Gathering
@@ -200,7 +202,7 @@ class Pipeline:
                 await self._companies.give_up(taken)
                 work = work.without_company(taken.company)
             except PositionMoved as moved:
-                log.warning("%s", moved)
+                log.warning("%s", told(moved))
                 await self._start_again(moved.company)
                 work = work.without_company(moved.company)
             except _OUTAGES as error:
@@ -210,10 +212,10 @@ class Pipeline:
             gc.collect()
         return None
 
-    async def _recover(self, work: Work, error: Exception, backoff: Backoff) -> Work:
+    async def _recover(self, work: Work, error: EdsError, backoff: Backoff) -> Work:
         """Wait, connect and claim again; return what is still to be written."""
         self._destination.batch_failed(error)
-        log.warning("%s: %s (trying again)", self._destination.title, error)
+        log.warning("%s: %s (trying again)", self._destination.title, told(error))
         while True:
             await self._pause(backoff.step())
             try:
@@ -221,7 +223,9 @@ class Pipeline:
                 work = await self._companies.reclaim_all(work)
                 await self._reload()
             except (*_OUTAGES, ConfigError) as again:
-                log.warning("%s: %s (trying again)", self._destination.title, again)
+                log.warning(
+                    "%s: %s (trying again)", self._destination.title, told(again)
+                )
             else:
                 return work
 

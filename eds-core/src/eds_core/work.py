@@ -14,7 +14,7 @@ from functools import lru_cache
 import msgspec
 
 from .batch import Batch, Run
-from .errors import DecodeError, EdsError, RejectedError
+from .errors import DecodeError, EdsError, RejectedError, coded
 from .event import ChangeEvent, Key, Message, shown
 from .intake import Entry
 from .ledger import Move, Parked, Quarantined
@@ -65,7 +65,7 @@ class Work:
             known = first.get(company, self.resuming.get((table, company), sequence))
             first[company] = min(sequence, known)
         parked = [
-            Parked(table, company, sequence, str(error), error.advice)
+            Parked(table, company, sequence, coded(error), error.advice)
             for company, sequence in sorted(first.items())
         ]
         return replace(
@@ -103,7 +103,7 @@ def quarantined(
         table=event.table if event else message.table,
         event_id=event.id if event else message.id,
         message=message,
-        reason=str(error),
+        reason=coded(error),
         advice=error.advice,
     )
 

@@ -83,7 +83,7 @@ async def delete_consumer(connection: Connection, name: str) -> None:
     try:
         await connection.api(f"CONSUMER.DELETE.{STREAM}.{name}", {})
     except ApiError as error:
-        if error.code != NOT_FOUND:
+        if error.number != NOT_FOUND:
             raise
 
 

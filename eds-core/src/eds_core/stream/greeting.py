@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from errno import ECONNABORTED
 from urllib.parse import urlsplit
 
 import msgspec
@@ -43,6 +44,8 @@ async def greet(server: str, seconds: float) -> Greeting:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
+    if not line:
+        raise ConnectionAbortedError(ECONNABORTED, "it is closed without a word")
     return _greeting(line)
 
 

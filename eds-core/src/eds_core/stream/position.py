@@ -117,7 +117,7 @@ async def _durable(connection: Connection, name: str) -> dict[str, object] | Non
     try:
         return await connection.api(f"CONSUMER.INFO.{STREAM}.{name}", {})
     except ApiError as error:
-        if error.code == NOT_FOUND:
+        if error.number == NOT_FOUND:
             return None
         raise
 
@@ -139,6 +139,7 @@ async def _check_dead(
             f"the old EDS server is still running: its consumer {name} is in use",
             advice="stop it and start this server again; it goes on where the old "
             "one stood",
+            code="E3009",
         )
 
 
