@@ -80,7 +80,7 @@ def test_all_is_well_and_nothing_is_left_behind_or_secret(tmp_path, url):
 
     assert wrong(told) == {}
     assert told["ok"]
-    assert ended.code == plain.code == 0
+    assert plain.code == ended.code == 0, plain.out + plain.err
     assert {f["about"] for f in told["findings"]} >= ALWAYS
     assert plain.out.endswith("all is well\n")
     position = [f["told"] for f in told["findings"] if f["about"] == "position"]

@@ -17,6 +17,9 @@ EdsError
 
 from __future__ import annotations
 
+#: The code of a value that does not fit its column, whoever notices.
+NO_FIT = "E2117"
+
 
 class EdsError(Exception):
     """An error that EDS knows how to answer.

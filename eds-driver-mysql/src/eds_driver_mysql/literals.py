@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from eds_core.errors import RejectedError
+from eds_core.errors import NO_FIT, RejectedError
 from eds_core.event import Row
 from eds_core.schema import ColumnType
 from eds_core.values import convert
@@ -137,6 +137,7 @@ def _misfit(token: bytes, kind: ColumnType, column: str) -> RejectedError:
     return RejectedError(
         f"a value of {len(token)} characters does not fit {place}",
         signature=f"value for {place}",
+        code=NO_FIT,
     )
 
 

@@ -48,6 +48,7 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.granted AND a.datname = current_database() AND n.nspname = %s
   AND c.relkind IN ('r', 'p') AND coalesce(a.application_name, '') <> 'eds'
+  AND coalesce(a.backend_type, 'client backend') = 'client backend'
   AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
                  'AccessExclusiveLock')
 ORDER BY 5 DESC

@@ -12,7 +12,7 @@ import click
 from eds_core.console import printable
 from eds_core.durations import spoken
 from eds_core.errors import EdsError
-from eds_core.findings import Finding, Verdict
+from eds_core.findings import Finding, Verdict, wrong
 from eds_core.ledger import TableStatus
 from eds_core.moments import as_text
 from eds_core.status import Status, needs, read_status
@@ -52,8 +52,8 @@ def command(
     else:
         for each in every:
             _show(*each)
-    wrong = any(f.verdict is Verdict.WRONG for *_, found in every for f in found)
-    ctx.exit(1 if wrong else 0)
+    verdicts = {finding.verdict for *_, found in every for finding in found}
+    ctx.exit(1 if Verdict.WRONG in verdicts else 0)
 
 
 Looked = tuple[str, Status | None, list[Finding]]
@@ -66,8 +66,7 @@ def _look(url: str, max_age: timedelta | None) -> Looked:
             status = read_status(ledger, url, time.time_ns())
     except EdsError as error:
         why = "nothing can be read or written there now"
-        told = Finding("database", str(error), Verdict.WRONG, why, error.advice)
-        return redact(url), None, [told]
+        return redact(url), None, [wrong("database", error, why)]
     return redact(url), status, list(needs(status, max_age))
 
 

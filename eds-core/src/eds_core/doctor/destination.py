@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from eds_core.credentials import Credentials
 from eds_core.destination import Destination, find_driver
 from eds_core.errors import EdsError
 from eds_core.findings import Finding, Verdict, wrong
 from eds_core.ledger import Checkpoint
-from eds_core.schema import TableSchema
 from eds_core.status import Status, needs, read_status
 
 _WHY = "EDS writes there, and keeps its position there"
@@ -42,13 +41,6 @@ def place(url: str) -> tuple[str, int] | None:
 def status_of(destination: Destination, url: str) -> Status:
     """What is in EDS's own tables. Raises EdsError."""
     return read_status(destination.ledger, url, time.time_ns())
-
-
-def diagnosed(
-    destination: Destination, models: Mapping[str, TableSchema]
-) -> list[Finding]:
-    """What the driver has to say of its database."""
-    return destination.diagnose(models)
 
 
 def ours(status: Status, credentials: Credentials | None) -> Iterator[Finding]:

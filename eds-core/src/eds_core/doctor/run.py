@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from eds_core.claims import Call
 from eds_core.credentials import Credentials, read_credentials
 from eds_core.destination import DRIVERS, Destination
 from eds_core.errors import EdsError
@@ -100,37 +103,44 @@ def _settings(question: Question, credentials: Credentials) -> Settings:
 async def _destination(
     url: str, credentials: Credentials | None, connection: Connection | None
 ) -> AsyncIterator[Finding]:
-    destination, told = await asyncio.to_thread(theirs.opened, url)
-    yield told
-    if destination is None:
-        if (place := theirs.place(url)) is not None:
-            yield await reach(*place)
-        return
-    try:
-        async for finding in _looked_at(destination, url, credentials, connection):
-            yield finding
-    except EdsError as error:
-        yield wrong("database", error, "it cannot be looked at any further")
-    finally:
-        await asyncio.to_thread(destination.close)
+    with ThreadPoolExecutor(1) as thread:  # a driver is used from one thread
+        call = partial(asyncio.get_running_loop().run_in_executor, thread)
+        destination, told = await call(theirs.opened, url)
+        yield told
+        if destination is None:
+            if (place := theirs.place(url)) is not None:
+                yield await reach(*place)
+            return
+        try:
+            findings = _looked_at(call, destination, url, credentials, connection)
+            async for finding in findings:
+                yield finding
+        except EdsError as error:
+            yield wrong("database", error, "it cannot be looked at any further")
+        finally:
+            await call(destination.close)
 
 
 async def _looked_at(
+    call: Call,
     destination: Destination,
     url: str,
     credentials: Credentials | None,
     connection: Connection | None,
 ) -> AsyncIterator[Finding]:
-    status = await asyncio.to_thread(theirs.status_of, destination, url)
+    status: Status = await call(theirs.status_of, destination, url)
     tables = [table.table for table in status.tables]
     models = await streaming.schemas(connection, tables) if connection else {}
-    for finding in await asyncio.to_thread(theirs.diagnosed, destination, models):
+    for finding in await call(destination.diagnose, models):
         yield finding
     for finding in theirs.ours(status, credentials):
         yield finding
     if credentials is not None and connection is not None:
-        async for finding in _positions(status, credentials, connection):
-            yield finding
+        try:
+            async for finding in _positions(status, credentials, connection):
+                yield finding
+        except EdsError as error:
+            yield wrong("position", error, "it cannot be compared with the stream")
 
 
 async def _positions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -64,7 +65,7 @@ def free_space(place: object, free: int) -> Finding:
         why="a full disk stops everything; EDS waits for room, and loses nothing for 7 "
         "days",
         advice="make room, or move the database to a larger disk",
-        paste=f"df -h {place}",
+        paste=f"df -h {shlex.quote(str(place))}",
     )
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from eds_core.errors import (
+    NO_FIT,
     ConfigError,
     ConflictError,
     DestinationError,
@@ -99,7 +100,7 @@ _CODES: Mapping[str, str] = {
     "23": "E2115",
     "23505": "E2116",
     "23P01": "E2116",
-    "22": "E2117",
+    "22": NO_FIT,
     "54": "E2118",
     "P0": "E2119",
     "57W": "E2120",
