@@ -26,7 +26,7 @@ def rows(url, query, *parameters):
 
 def _rows(connection, query, parameters=()):
     cursor = connection.cursor()
-    cursor.execute(query, parameters)
+    cursor.execute(query, *([parameters] if parameters else []))  # else % is PyMySQL's
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

@@ -80,7 +80,7 @@ def test_entries_are_sorted_into_changes_and_quarantine():
     assert list(made.quarantine) == ["2", "3"]
     assert made.quarantine["2"].event_id == "e2"
     assert (made.quarantine["3"].company, made.quarantine["3"].table) == (B, "x")
-    assert made.quarantine["3"].reason == "odder"
+    assert made.quarantine["3"].reason == "odder [E4001]"
 
 
 def test_skipped_tables_are_passed_over_errors_and_all():
@@ -204,7 +204,7 @@ def test_without_events_they_are_in_quarantine_and_not_settled():
     assert found.replayed == ["1"]
     entry = found.quarantine["2"]
     assert (entry.reason, entry.advice, entry.table) == (
-        "too long",
+        "too long [E2003]",
         "widen it",
         "order",
     )
@@ -237,8 +237,8 @@ def test_without_a_table_it_is_parked_at_its_first_event_per_company():
 
     assert left(found) == [2]
     assert found.parked == [
-        Parked("order", A, 3, "no privilege", "grant it"),
-        Parked("order", B, 4, "no privilege", "grant it"),
+        Parked("order", A, 3, "no privilege [E2004]", "grant it"),
+        Parked("order", B, 4, "no privilege [E2004]", "grant it"),
     ]
 
 

@@ -32,6 +32,7 @@ TESTED = {
     "upsert": "test_a_row_is_inserted_and_updated",
     "delete": "test_a_row_deleted_before_it_came_stays_away",
     "bulk_load": "test_a_bulk_load_tells_inserts_from_updates",
+    "diagnose": "test_a_driver_gives_its_own_checks_and_leaves_nothing_behind",
     "batch_written": "test_observers_are_told_all_of_them",
     "batch_failed": "test_observers_are_told_all_of_them",
     "quarantined": "test_an_observer_that_fails_keeps_nobody_and_is_said_once",

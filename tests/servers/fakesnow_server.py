@@ -34,6 +34,8 @@ _PASSWORD = "secret@word"
 _COMMITS = ("CREATE ", "ALTER TABLE ", "DROP ")
 _FOUR_HOURS = 4 * 60 * 60
 _sessions = count(1)
+_NOT_THERE = "NOT_THERE"  # a warehouse: who asks for it has none, as with Snowflake
+_without_warehouse: set[str] = set()  # tokens
 
 
 def login(answer: Answer) -> Answer:
@@ -51,6 +53,8 @@ def login(answer: Answer) -> Answer:
             return _failure(number, "Incorrect username or password was specified.")
         body = _body(await answer(request))
         if body["success"]:
+            if request.query_params.get("warehouse") == _NOT_THERE:
+                _without_warehouse.add(body["data"]["token"])
             body["data"] |= {
                 "masterToken": f"master {body['data']['token']}",
                 "validityInSeconds": _FOUR_HOURS,
@@ -111,7 +115,8 @@ async def _rewrite(request: Request) -> str:
     And what makes or alters something commits first, as it does in Snowflake.
     """
     asked = json.loads(await _plain(request))
-    text = asked["sqlText"].replace("CURRENT_WAREHOUSE()", "'EMULATED'")
+    warehouse = "NULL" if to_token(request) in _without_warehouse else "'EMULATED'"
+    text = asked["sqlText"].replace("CURRENT_WAREHOUSE()", warehouse)
     if text.startswith("ALTER SESSION SET"):
         text = "SELECT 'Statement executed successfully.'"
     if text.startswith(_COMMITS):

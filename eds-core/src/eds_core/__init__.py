@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         TransientError,
     )
     from .event import ChangeEvent, Key, Message, Operation, Row, Version, VersionedKey
+    from .findings import Finding, Verdict
     from .ledger import (
         Checkpoint,
         Heartbeat,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         Move,
         Parked,
         Quarantined,
+        QuarantineGroup,
         TableStatus,
     )
     from .plugins import BatchReport, Transform
@@ -57,6 +59,7 @@ __all__ = [
     "Driver",
     "EdsError",
     "FatalError",
+    "Finding",
     "Heartbeat",
     "ImportedFile",
     "Key",
@@ -68,6 +71,7 @@ __all__ = [
     "OtherDriver",
     "Parked",
     "PositionMoved",
+    "QuarantineGroup",
     "Quarantined",
     "RejectedError",
     "Row",
@@ -79,6 +83,7 @@ __all__ = [
     "Transform",
     "TransientError",
     "Value",
+    "Verdict",
     "Version",
     "VersionedKey",
     "event_json",
@@ -95,6 +100,7 @@ _MODULES = (
     "values",
     "schema",
     "event",
+    "findings",
     "ledger",
     "driver",
     "plugins",

@@ -75,10 +75,10 @@ def this_process() -> str:
 
 def is_alive(heartbeat: Heartbeat) -> bool:
     """Whether the import still runs, as far as can be told from here."""
-    return heartbeat.age < _STALE and not _has_died(heartbeat.owner)
+    return heartbeat.age < _STALE and not has_died(heartbeat.owner)
 
 
-def _has_died(owner: str) -> bool:
+def has_died(owner: str) -> bool:
     """Whether *owner* is a process of this machine that is no more."""
     match = re.fullmatch(r"(.*), process (\d+), since .*", owner)
     if os.name != "posix" or not match or match[1] != socket.gethostname():
@@ -144,6 +144,7 @@ class Claims:
                 f"cannot make EDS's own tables in the database: {error}",
                 advice="let its user create tables there: GRANT CREATE on the schema, "
                 "or name a user in the URL that may",
+                code=error.code,
             ) from error
 
     async def _establish(self, company: str, look_back: timedelta | None) -> None:
@@ -187,6 +188,7 @@ class Claims:
                     f"these credentials are of {what} {ours}: positions do not carry "
                     "over",
                     advice="use the old credentials, or another database",
+                    code="E2009",
                 )
         if checkpoint.prefix != mine.prefix:
             log.info(

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import click
 
-from .errors import EdsError
+from .errors import EdsError, coded
 
 _FOREIGN = "eds-foreign"  # our handler for what libraries say
 #: What a URL asks for: a signature, for one.
@@ -114,6 +114,6 @@ def _handler(formatter: logging.Formatter) -> logging.Handler:
 
 def show_error(error: EdsError) -> None:
     """What, where, and what to do."""
-    click.echo(f"error: {printable(str(error))}", err=True)
+    click.echo(f"error: {printable(coded(error))}", err=True)
     if error.advice:
         click.echo(f"  {printable(error.advice)}", err=True)

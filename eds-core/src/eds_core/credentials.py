@@ -31,6 +31,8 @@ _COMPANY = re.compile(r"dbchange\.\*\.\*\.([a-f0-9-]+)\.")
 _SESSION = re.compile(r"eds\.notify\.([a-f0-9-]+)\.")
 _ASK = "ask Shopmonkey for a new credentials file"
 _WHOLE = f"download the file again, change nothing in it; else {_ASK}"
+#: What `eds explain` knows them as.
+_UNREADABLE, _DAMAGED, _EXPIRED, _USELESS = "E1101", "E1102", "E1103", "E1104"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,9 @@ def read_credentials(path: Path, now: datetime | None = None) -> Credentials:
     text, mode = _read(path)
     found = parse_credentials(text, path=path, mode=mode)
     if found.expires is not None and found.expires <= (now or datetime.now(UTC)):
-        raise ConfigError(f"{path} expired at {_utc(found.expires)}", advice=_ASK)
+        raise ConfigError(
+            f"{path} expired at {_utc(found.expires)}", advice=_ASK, code=_EXPIRED
+        )
     return found
 
 
@@ -116,7 +120,9 @@ def _read(path: Path) -> tuple[str, int]:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise _unreadable(path, error) from error
     if len(data) > _LARGEST:
-        raise ConfigError(f"{path} is too large for a credentials file", advice=_WHOLE)
+        raise ConfigError(
+            f"{path} is too large for a credentials file", advice=_WHOLE, code=_DAMAGED
+        )
     return data.decode("utf-8", "replace"), mode if os.name == "posix" else 0o600
 
 
@@ -128,17 +134,20 @@ def _unreadable(path: Path, error: Exception) -> ConfigError:
         PermissionError: "let the user that runs EDS own the file, with mode 600",
     }
     advice = advices.get(type(error), "give the path of a file that EDS can read")
-    return ConfigError(f"cannot read the credentials {path}: {reason}", advice=advice)
+    return ConfigError(
+        f"cannot read the credentials {path}: {reason}", advice=advice, code=_UNREADABLE
+    )
 
 
 def _secrets(text: str, path: Path) -> tuple[str, str]:
     """The token and the seed, where the NATS library will look for them."""
     if not text.strip():
-        raise ConfigError(f"{path} is empty", advice=_WHOLE)
+        raise ConfigError(f"{path} is empty", advice=_WHOLE, code=_DAMAGED)
     if "\r" in text:
         raise ConfigError(
             f"{path} has Windows line ends, which NATS does not understand",
             advice=f"dos2unix {shlex.quote(str(path))}, or download the file again",
+            code=_DAMAGED,
         )
     return _block(text, "NATS USER JWT", path), _block(text, "USER NKEY SEED", path)
 
@@ -146,7 +155,9 @@ def _secrets(text: str, path: Path) -> tuple[str, str]:
 def _block(text: str, title: str, path: Path) -> str:
     lines = rf"^-{{3,}}BEGIN {title}-{{3,}}\n(\S+)\n-{{3,}}END {title}-{{3,}}\s*$"
     if not (match := re.search(lines, text, re.MULTILINE)):
-        raise ConfigError(f"{path} holds no block `{title}`", advice=_WHOLE)
+        raise ConfigError(
+            f"{path} holds no block `{title}`", advice=_WHOLE, code=_DAMAGED
+        )
     return match[1]
 
 
@@ -156,9 +167,13 @@ def _claims(token: str, path: Path) -> _Claims:
         claims = msgspec.json.decode(_base64(payload), type=_Claims)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         # no cause: it would quote the token
-        raise ConfigError(f"the JWT in {path} is damaged", advice=_WHOLE) from None
+        raise ConfigError(
+            f"the JWT in {path} is damaged", advice=_WHOLE, code=_DAMAGED
+        ) from None
     if claims.nats.type != "user":
-        raise ConfigError(f"the JWT in {path} is not a user's", advice=_ASK)
+        raise ConfigError(
+            f"the JWT in {path} is not a user's", advice=_ASK, code=_USELESS
+        )
     return claims
 
 
@@ -169,7 +184,9 @@ def _check_signature(token: str, issuer: str, path: Path) -> None:
         VerifyKey(key).verify(signed.encode(), _base64(signature))
     except (CryptoError, ValueError):
         raise ConfigError(
-            f"the JWT in {path} was changed: its signature does not fit", advice=_WHOLE
+            f"the JWT in {path} was changed: its signature does not fit",
+            advice=_WHOLE,
+            code=_DAMAGED,
         ) from None
 
 
@@ -177,14 +194,20 @@ def _check_seed(seed: str, user: str, path: Path) -> None:
     try:
         public = nkeys.from_seed(bytearray(seed.encode())).public_key.decode()
     except (nkeys.NkeysError, CryptoError, ValueError, TypeError):
-        raise ConfigError(f"the seed in {path} is damaged", advice=_WHOLE) from None
+        raise ConfigError(
+            f"the seed in {path} is damaged", advice=_WHOLE, code=_DAMAGED
+        ) from None
     if public != user:
-        raise ConfigError(f"the seed in {path} is of another user", advice=_WHOLE)
+        raise ConfigError(
+            f"the seed in {path} is of another user", advice=_WHOLE, code=_DAMAGED
+        )
 
 
 def _companies(subjects: Iterable[str], path: Path) -> tuple[str, ...]:
     if not (found := tuple(_matches(_COMPANY, subjects))):
-        raise ConfigError(f"{path} allows to read no company's events", advice=_ASK)
+        raise ConfigError(
+            f"{path} allows to read no company's events", advice=_ASK, code=_USELESS
+        )
     return found
 
 
@@ -198,7 +221,9 @@ def _expires(seconds: int, path: Path) -> datetime | None:
     try:
         return datetime.fromtimestamp(seconds, UTC) if seconds else None
     except (ValueError, OverflowError, OSError):
-        raise ConfigError(f"the JWT in {path} is damaged", advice=_WHOLE) from None
+        raise ConfigError(
+            f"the JWT in {path} is damaged", advice=_WHOLE, code=_DAMAGED
+        ) from None
 
 
 def _base64(text: str) -> bytes:

@@ -23,6 +23,7 @@ from .driver import (
 )
 from .errors import ConfigError, OtherDriver
 from .event import Row, VersionedKey
+from .findings import Finding
 from .ledger import Ledger, Quarantined
 from .plugins import BatchReport, Observer, Transformer
 from .schema import ColumnType, SchemaChange, TableSchema, diff
@@ -30,6 +31,7 @@ from .schema import ColumnType, SchemaChange, TableSchema, diff
 log = logging.getLogger("eds.plugins")
 
 DRIVERS = "eds.drivers"
+_UNUSABLE = "E1203"  # for `eds explain`: a driver or plugin
 
 #: Schemes whose distribution is not called as they are.
 _PACKAGES: Mapping[str, str] = {
@@ -50,6 +52,7 @@ def scheme_of(url: str) -> str:
             "a destination is a URL such as "
             "postgresql://user:password@host:5432/database",
             advice="`eds drivers` lists what is installed, with an example each",
+            code="E1201",
         )
     return scheme.partition("+")[0].lower()
 
@@ -67,6 +70,7 @@ def find_driver(url: str) -> type[Driver]:
         raise ConfigError(
             f"{scheme}:// is claimed by {' and '.join(sorted(found))}",
             advice="uninstall all but one of these distributions",
+            code=_UNUSABLE,
         )
     return load_driver(*found.values())
 
@@ -76,6 +80,7 @@ def _unknown(scheme: str) -> ConfigError:
     return ConfigError(
         f"no driver for {scheme}:// is installed; installed: {known}",
         advice=f"pip install eds-driver-{_PACKAGES.get(scheme, scheme)}",
+        code="E1202",
     )
 
 
@@ -87,15 +92,19 @@ def load_driver(entry: EntryPoint) -> type[Driver]:
         raise ConfigError(
             f"the driver {entry.value} cannot be loaded: {error}",
             advice="install it again, or report it to its author",
+            code=_UNUSABLE,
         ) from error
     if not (isinstance(loaded, type) and issubclass(loaded, Driver)):
-        raise ConfigError(f"{entry.value} is not a subclass of eds_core.Driver")
+        raise ConfigError(
+            f"{entry.value} is not a subclass of eds_core.Driver", code=_UNUSABLE
+        )
     _check_contract(entry, loaded)
     _keep_old_names(entry, loaded)
     if lacking := ", ".join(sorted(loaded.__abstractmethods__)):
         raise ConfigError(
             f"the driver {entry.value} lacks {lacking}",
             advice="report it to its author",
+            code=_UNUSABLE,
         )
     return loaded
 
@@ -108,9 +117,9 @@ def _check_contract(entry: EntryPoint, driver: type[Driver]) -> None:
     )
     owner = entry.dist.name if entry.dist else "the driver"
     if type(driver.contract) is not int or driver.contract < OLDEST_CONTRACT:
-        raise ConfigError(told, advice=f"pip install --upgrade {owner}")
+        raise ConfigError(told, advice=f"pip install --upgrade {owner}", code=_UNUSABLE)
     if driver.contract > CONTRACT:
-        raise ConfigError(told, advice="pip install --upgrade eds-core")
+        raise ConfigError(told, advice="pip install --upgrade eds-core", code=_UNUSABLE)
     if driver.contract < CONTRACT:
         warnings.warn(f"{told}. It works for now", DeprecationWarning, stacklevel=2)
 
@@ -145,7 +154,9 @@ def _other_driver(found: OtherDriver) -> Driver:
     try:
         return find_driver(found.url)(found.url)
     except ConfigError as error:
-        raise ConfigError(f"{found}; {error}", advice=error.advice) from error
+        raise ConfigError(
+            f"{found}; {error}", advice=error.advice, code=error.code
+        ) from error
 
 
 def _hooks(driver: Driver, plugins: Iterable[object]) -> pluggy.HookRelay:
@@ -177,6 +188,7 @@ class Destination:
             raise ConfigError(
                 f"a driver or plugin does not keep the contract: {error}",
                 advice="install it again in a version for this eds-core",
+                code=_UNUSABLE,
             ) from error
         for verb in VERBS:
             self._check(verb)
@@ -191,6 +203,7 @@ class Destination:
                 f"{verb} is implemented by {names}; it must be by the driver alone",
                 advice="mark the driver's verb with @hookimpl, "
                 "wrappers with wrapper=True",
+                code=_UNUSABLE,
             )
 
     @property
@@ -247,6 +260,11 @@ class Destination:
 
     def bulk_load(self, table: TableSchema, rows: Iterable[Row]) -> Loaded:
         return cast(Loaded, self._hook.bulk_load(table=table, rows=rows))
+
+    def diagnose(self, models: Mapping[str, TableSchema]) -> list[Finding]:
+        """What the driver, and whoever else implements the hook, has to say."""
+        every = self._hook.diagnose(models=models)
+        return [finding for findings in every for finding in findings]
 
     def batch_written(self, report: BatchReport) -> None:
         self._observe("batch_written", report=report)

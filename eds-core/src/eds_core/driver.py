@@ -12,6 +12,7 @@ import pluggy
 
 from .errors import ConfigError
 from .event import Key, Row, Version, VersionedKey
+from .findings import Finding
 from .ledger import Ledger
 from .schema import ColumnType, SchemaChange, TableSchema
 
@@ -172,6 +173,20 @@ class Driver(ABC):
         """
         del table
         return True
+
+    def endpoint(self) -> tuple[str, int] | None:
+        """Host and port of the one server that the URL names; None: no such thing."""
+        return None
+
+    @hookspec
+    def diagnose(self, models: Mapping[str, TableSchema]) -> Iterable[Finding]:
+        """What a person should know of this destination, good and bad; `eds doctor`.
+
+        Called after ``open`` of a driver that is ``read_only``; changes nothing.
+        *models*: how the shop describes its tables today, as far as that is known.
+        """
+        del models
+        return ()
 
     @abstractmethod
     @hookspec(firstresult=True)

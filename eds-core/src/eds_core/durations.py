@@ -49,3 +49,21 @@ def parse_freshness(text: str | None, default: float) -> float:
             advice="the stream is read for at most an hour before it is written",
         )
     return found.total_seconds()
+
+
+_SPOKEN = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def spoken(seconds: float | None) -> str:
+    """A duration for people, in its two largest units: ``3 h 12 min``."""
+    if seconds is None:
+        return "an unknown time"
+    if abs(seconds) < 1:
+        return f"{seconds:.1f} s"
+    rest = int(abs(seconds))
+    parts: list[str] = []
+    for size, unit in _SPOKEN:
+        count, rest = divmod(rest, size)
+        if count or parts:
+            parts.append(f"{count} {unit}")
+    return ("-" if seconds < 0 else "") + " ".join(parts[:2])

@@ -3,6 +3,7 @@
 EdsError
 ├── ConfigError            tell the user what to change, exit 2
 │   └── OtherDriver        let the driver of another scheme speak to that server
+├── ExportError            what is complete is kept, the same command goes on
 ├── DecodeError            quarantine the message, go on
 └── DestinationError
     ├── TransientError     roll back, wait, the same batch again
@@ -16,45 +17,74 @@ EdsError
 
 from __future__ import annotations
 
+#: The code of a value that does not fit its column, whoever notices.
+NO_FIT = "E2117"
+
 
 class EdsError(Exception):
     """An error that EDS knows how to answer.
 
-    *advice* says what the user can do about it, as one sentence.
+    *advice* says what the user can do about it, as one sentence; *code* what
+    `eds explain` says, where that is more exact than what it says of the class.
     """
 
-    def __init__(self, message: str, *, advice: str = "") -> None:
+    code = "E9000"
+
+    def __init__(self, message: str, *, advice: str = "", code: str = "") -> None:
         super().__init__(message)
         self.advice = advice
+        self.code = code or self.code
+
+
+def coded(error: EdsError) -> str:
+    """What is wrong, and the code that explains it."""
+    return f"{error} [{error.code}]"
 
 
 def told(error: EdsError) -> str:
     """What is wrong and what to do about it, in one line."""
-    return f"{error}. {error.advice}" if error.advice else str(error)
+    advice = f". {error.advice}" if error.advice else ""
+    return f"{error}{advice} [{error.code}]"
 
 
 class ConfigError(EdsError):
     """The command line, a file or a URL is wrong; nothing was started."""
 
+    code = "E1001"
+
 
 class OtherDriver(ConfigError):  # noqa: N818 - a state of affairs, named as such
     """The server is not of this driver's kind; *url* selects the driver that is."""
+
+    code = "E1204"
 
     def __init__(self, message: str, *, url: str) -> None:
         super().__init__(message, advice="let the URL's scheme name that database")
         self.url = url
 
 
+class ExportError(EdsError):
+    """The export API, or the way to its files, did not do what it was asked."""
+
+    code = "E6001"
+
+
 class DecodeError(EdsError):
     """The message holds no change event that can be applied."""
+
+    code = "E4001"
 
 
 class DestinationError(EdsError):
     """The destination did not do what it was asked."""
 
+    code = "E2000"
+
 
 class TransientError(DestinationError):
     """The destination may do it later: the connection, a lock, a full disk."""
+
+    code = "E2001"
 
 
 class ConflictError(TransientError):
@@ -62,6 +92,8 @@ class ConflictError(TransientError):
 
     The connection is sound, and ours still is the company.
     """
+
+    code = "E2002"
 
 
 class RejectedError(DestinationError):
@@ -71,21 +103,31 @@ class RejectedError(DestinationError):
     names), so that a table at fault can be told from a few bad rows.
     """
 
-    def __init__(self, message: str, *, advice: str = "", signature: str = "") -> None:
-        super().__init__(message, advice=advice)
+    code = "E2003"
+
+    def __init__(
+        self, message: str, *, advice: str = "", signature: str = "", code: str = ""
+    ) -> None:
+        super().__init__(message, advice=advice, code=code)
         self.signature = signature or message
 
 
 class TableError(DestinationError):
     """The table cannot take rows at all: a privilege, a column, a constraint."""
 
-    def __init__(self, message: str, *, table: str = "", advice: str = "") -> None:
-        super().__init__(message, advice=advice)
+    code = "E2004"
+
+    def __init__(
+        self, message: str, *, table: str = "", advice: str = "", code: str = ""
+    ) -> None:
+        super().__init__(message, advice=advice, code=code)
         self.table = table
 
 
 class TakenOver(DestinationError):  # noqa: N818 - a state of affairs, named as such
     """Another EDS has claimed *company* on this destination."""
+
+    code = "E2005"
 
     def __init__(self, company: str, owner: str, role: str = "server") -> None:
         super().__init__(
@@ -99,6 +141,8 @@ class TakenOver(DestinationError):  # noqa: N818 - a state of affairs, named as 
 class PositionMoved(DestinationError):  # noqa: N818 - a state of affairs
     """The checkpoint of *company* is not where this process left it."""
 
+    code = "E2006"
+
     def __init__(self, company: str, found: int, expected: int) -> None:
         super().__init__(
             f"the checkpoint of company {company} is at {found}, not at {expected}: "
@@ -111,3 +155,5 @@ class PositionMoved(DestinationError):  # noqa: N818 - a state of affairs
 
 class FatalError(DestinationError):
     """EDS cannot go on; a person has to look. The position has not moved."""
+
+    code = "E2007"

@@ -91,7 +91,9 @@ class Isolation(Generic[T]):
         if not self.taken and self._alike():
             error = self.rejected[0][1]
             raise TableError(
-                f"every row is rejected alike: {error}", advice=error.advice
+                f"every row is rejected alike: {error}",
+                advice=error.advice,
+                code=error.code,
             )
         del self.rejected[ALIKE:]  # the sample comes by again in its turn
 

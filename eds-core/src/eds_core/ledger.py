@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from typing import Literal
 
 from .errors import FatalError
@@ -29,6 +31,8 @@ class Checkpoint:
     epoch: int = 0
     owner: str = ""
     role: Role = "server"
+    #: When it moved or was claimed, ISO 8601 in UTC; for people, not compared.
+    updated: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,20 @@ class Quarantined:
     advice: str = ""
     state: Literal["quarantined", "retry"] = "quarantined"
     at: str = ""  # when, ISO 8601 in UTC
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineGroup:
+    """Quarantined messages of one table that have one reason."""
+
+    company: str
+    table: str
+    state: str
+    reason: str
+    advice: str
+    count: int
+    first: str  # when the first and the last of them came, ISO 8601 in UTC
+    last: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +127,26 @@ class ImportedFile:
     deleted: int = 0  # rows of its table that it does not have
 
 
+def _group(entries: Sequence[Quarantined]) -> QuarantineGroup:
+    one, times = entries[0], [entry.at for entry in entries]
+    return QuarantineGroup(
+        one.company,
+        one.table,
+        one.state,
+        one.reason,
+        one.advice,
+        len(times),
+        min(times),
+        max(times),
+    )
+
+
 def row_gone(company: str) -> FatalError:
     """The checkpoint of *company* was deleted by somebody."""
     return FatalError(
         f"the checkpoint of company {company} is gone from _eds_checkpoint",
         advice="restore the table; without it EDS cannot know where to go on",
+        code="E2008",
     )
 
 
@@ -178,6 +211,12 @@ class Ledger(ABC):
 
         At *most* so many of those behind the sequence *after*: they hold messages.
         """
+
+    def quarantine_groups(self) -> list[QuarantineGroup]:
+        """The quarantine by table and reason, without the messages; changes nothing."""
+        kind = attrgetter("company", "table", "state", "reason", "advice")
+        groups = groupby(sorted(self.quarantined(), key=kind), key=kind)
+        return [_group([*entries]) for _, entries in groups]
 
     @abstractmethod
     def set_quarantine_state(self, ids: Iterable[str], state: str) -> int:

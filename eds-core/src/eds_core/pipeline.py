@@ -31,6 +31,7 @@ from .errors import (
     TableError,
     TakenOver,
     TransientError,
+    told,
 )
 from .event import Message
 from .gathering import Gathering
@@ -224,7 +225,7 @@ class Pipeline:
                 await self._companies.give_up(taken)
                 work = work.without_company(taken.company)
             except PositionMoved as moved:
-                log.warning("%s", moved)
+                log.warning("%s", told(moved))
                 await self._start_again(moved.company)
                 work = work.without_company(moved.company)
             except _OUTAGES as error:
@@ -234,11 +235,11 @@ class Pipeline:
             gc.collect()
         return None
 
-    async def _recover(self, work: Work, error: Exception, backoff: Backoff) -> Work:
+    async def _recover(self, work: Work, error: EdsError, backoff: Backoff) -> Work:
         """Wait, connect and claim again; return what is still to be written."""
         self._standing.failed(error)
         self._destination.batch_failed(error)
-        log.warning("%s: %s (trying again)", self._destination.title, error)
+        log.warning("%s: %s (trying again)", self._destination.title, told(error))
         while True:
             await self._pause(backoff.step())
             try:
@@ -247,7 +248,9 @@ class Pipeline:
                 await self._reload()
             except (*_OUTAGES, ConfigError) as again:
                 self._standing.failed(again)
-                log.warning("%s: %s (trying again)", self._destination.title, again)
+                log.warning(
+                    "%s: %s (trying again)", self._destination.title, told(again)
+                )
             else:
                 self._standing.recovered()
                 return work

@@ -10,6 +10,7 @@ from enum import StrEnum
 from .errors import DecodeError
 
 #: Prefix of every table and column that EDS adds to a destination.
+_REFUSED = "E4002"  # for `eds explain`
 RESERVED = "_eds_"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
@@ -49,12 +50,13 @@ class TableSchema:
         for name in (self.name, *names):
             check_name(name)
         if len(names) != len(set(names)) or len(self.key) != len(set(self.key)):
-            raise DecodeError(f"table {self.name} names a column twice")
+            raise DecodeError(f"table {self.name} names a column twice", code=_REFUSED)
         if not self.key:
-            raise DecodeError(f"table {self.name} has no primary key")
+            raise DecodeError(f"table {self.name} has no primary key", code=_REFUSED)
         if missing := set(self.key) - set(names):
             raise DecodeError(
-                f"key columns {sorted(missing)} of {self.name} are unknown"
+                f"key columns {sorted(missing)} of {self.name} are unknown",
+                code=_REFUSED,
             )
 
     @property
@@ -93,6 +95,7 @@ def check_name(name: str) -> str:
             f"{name[:80]!r} is not a name that EDS accepts for a table or column",
             advice="names are letters, digits and _, up to 128 characters, "
             f"and do not begin with {RESERVED}",
+            code=_REFUSED,
         )
     return name
 

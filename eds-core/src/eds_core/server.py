@@ -19,7 +19,7 @@ from .destination import Destination, find_driver
 from .driver import Driver
 from .dryrun import DryRun
 from .dump import Dump
-from .errors import ConfigError, EdsError, TakenOver
+from .errors import ConfigError, EdsError, TakenOver, told
 from .health import Health, HealthOptions
 from .pipeline import Options, Pipeline
 from .policy import Policy
@@ -128,13 +128,13 @@ class Server:
         try:
             await pipeline.run(lambda: self._one_ready(url))
         except TakenOver as error:
-            log.error("stopped: %s", error)  # noqa: TRY400 - no traceback: a sentence
+            log.error("stopped: %s", told(error))  # noqa: TRY400 - no traceback: a sentence
             return Exit.TAKEN_OVER
         except EdsError as error:
             if self._ready < len(self._pipelines):
                 self.stop()
                 raise
-            log.error("%s stopped: %s. %s", redact(url), error, error.advice)  # noqa: TRY400 - no traceback: a sentence
+            log.error("%s stopped: %s", redact(url), told(error))  # noqa: TRY400 - no traceback: a sentence
             return Exit.USAGE if isinstance(error, ConfigError) else Exit.ERROR
         return Exit.OK
 
@@ -152,7 +152,7 @@ class Server:
             try:
                 found = read_credentials(self._options.credentials)
             except ConfigError as error:
-                log.warning("%s: %s", error, error.advice)
+                log.warning("%s", told(error))
                 continue
             _warn_of(found)
             if found.companies != self._credentials.companies:

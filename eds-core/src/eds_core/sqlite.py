@@ -13,9 +13,11 @@ from typing import Any, ClassVar
 
 from sqlalchemy import URL, Engine, NullPool, create_engine
 
+from . import sqlite_diagnosis
 from .driver import Capabilities
 from .errors import ConfigError
 from .event import Row, VersionedKey
+from .findings import Check
 from .private import make_private
 from .schema import Column, ColumnType
 from .sql import SqlDriver, Step
@@ -153,6 +155,9 @@ class SqliteDriver(SqlDriver):
         if not self.path.exists():
             return "file::memory:"
         return f"{self.path.absolute().as_uri()}?mode=ro"
+
+    def checks(self) -> Mapping[str, Check]:
+        return sqlite_diagnosis.checks(self.session, self.path)
 
     def prepare_session(self) -> str | None:
         run = self.session.run

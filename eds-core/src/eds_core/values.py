@@ -15,7 +15,7 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
-from .errors import RejectedError
+from .errors import NO_FIT, RejectedError
 from .schema import ColumnType
 
 Value = str | int | float | bytes | None
@@ -54,6 +54,7 @@ def convert(token: bytes, kind: ColumnType, column: str = "") -> Value:
         raise RejectedError(
             f"a value of {len(token)} characters does not fit {place}",
             signature=f"value for {place}",
+            code=NO_FIT,
         ) from None
 
 

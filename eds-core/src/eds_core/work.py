@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from .batch import Batch, Run
-from .errors import DecodeError, EdsError, RejectedError
+from .errors import DecodeError, EdsError, RejectedError, coded
 from .event import ChangeEvent, Key, Message, shown
 from .intake import Entry
 from .ledger import Move, Parked, Quarantined
@@ -66,7 +66,7 @@ class Work:
             known = first.get(company, self.resuming.get((table, company), sequence))
             first[company] = min(sequence, known)
         parked = [
-            Parked(table, company, sequence, str(error), error.advice)
+            Parked(table, company, sequence, coded(error), error.advice)
             for company, sequence in sorted(first.items())
         ]
         return replace(
@@ -104,7 +104,7 @@ def quarantined(
         table=event.table if event else message.table,
         event_id=event.id if event else message.id,
         message=message,
-        reason=str(error),
+        reason=coded(error),
         advice=error.advice,
     )
 

@@ -21,6 +21,7 @@ from .errors import (
     EdsError,
     RejectedError,
     TableError,
+    coded,
 )
 from .event import Row, VersionedKey, shown
 from .failpoints import reached
@@ -114,7 +115,7 @@ class Writer:
 
     def _park(self, work: Work, failed: _TableFailedError) -> Work:
         told = "table %s is parked, the others go on: %s. To mend it: %s"
-        log.error(told, failed.table, failed.error, failed.error.advice)
+        log.error(told, failed.table, coded(failed.error), failed.error.advice)
         self._alike.pop(failed.table, None)
         return work.without_table(failed.table, failed.error)
 
@@ -130,7 +131,9 @@ class Writer:
         try:
             change = self._destination.prepare(table)
         except (TableError, RejectedError) as error:
-            reason = TableError(str(error), table=table.name, advice=error.advice)
+            reason = TableError(
+                str(error), table=table.name, advice=error.advice, code=error.code
+            )
             raise _TableFailedError(table.name, reason) from error
         reached("migrate.after")
         if change is not None:
@@ -232,6 +235,7 @@ class Writer:
                 f"{count} rows in a row were rejected, not one was taken: {error}",
                 table=table,
                 advice=error.advice,
+                code=error.code,
             )
 
     def _keep_books(self, work: Work) -> None:
@@ -287,6 +291,7 @@ def _with_column(
                 f"column {column.name}: {error}",
                 advice=error.advice,
                 signature=error.signature,
+                code=error.code,
             )
     return error
 

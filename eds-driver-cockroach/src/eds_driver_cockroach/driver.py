@@ -10,6 +10,7 @@ from sqlalchemy import URL, Engine, NullPool, Numeric, Text, create_engine, make
 from eds_core.driver import Capabilities
 from eds_core.errors import TableError
 from eds_core.event import Row, VersionedKey
+from eds_core.findings import Check
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
 from eds_core.sql import SqlDriver, Step
 from eds_core.sql.books import Books
@@ -17,7 +18,7 @@ from eds_core.sql.errors import ANSWERS, Answers, Fault, decide
 from eds_core.sql.tables import RealTable, Target
 from eds_driver_postgres.connecting import read_fault
 
-from . import connecting, rows, statements, tables
+from . import connecting, diagnosis, rows, statements, tables
 
 #: The entry point of this distribution that SQLAlchemy looks up.
 _DIALECT = "eds_cockroach+psycopg://"
@@ -34,6 +35,8 @@ class CockroachDriver(SqlDriver):
     capabilities: ClassVar[Capabilities] = Capabilities(
         max_rows=_MOST_ROWS, bulk_rows=_MOST_ROWS
     )
+    port = 26257
+    clock = "SELECT clock_timestamp()"
     alters_alone = True
     version_type = "numeric(30,10)"
     answers: ClassVar[Answers] = {
@@ -74,6 +77,9 @@ class CockroachDriver(SqlDriver):
             told = "there is no such database, or no schema that its search path names"
             raise decide(Fault("3D000", told), self.answers)
         return schema
+
+    def checks(self) -> Mapping[str, Check]:
+        return diagnosis.checks(self.session)
 
     def make_books(self) -> Books:
         # Text is compared byte by byte.

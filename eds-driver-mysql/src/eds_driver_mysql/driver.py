@@ -13,6 +13,7 @@ from sqlalchemy.dialects.mysql import LONGBLOB
 from eds_core.driver import Capabilities, Loaded, hookimpl
 from eds_core.errors import DestinationError, TransientError
 from eds_core.event import Key, Row, VersionedKey
+from eds_core.findings import Check
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
 from eds_core.sql import SqlDriver, Step, portable
 from eds_core.sql.books import Books
@@ -21,7 +22,7 @@ from eds_core.sql.portable import key_text
 from eds_core.sql.tables import RealTable, Target
 from eds_core.urls import redact
 
-from . import connecting, faults, loading, spelling, statements, tables
+from . import connecting, diagnosis, faults, loading, spelling, statements, tables
 from .literals import RowWriter, key_literal, quoted, tuple_of
 from .writing import Writer
 
@@ -37,6 +38,8 @@ class MysqlDriver(SqlDriver):
     title = "MySQL"
     example_url = "mysql://user:password@host:3306/database"
     capabilities: ClassVar[Capabilities] = Capabilities(max_rows=2_000)
+    port = 3306
+    clock = "SELECT UTC_TIMESTAMP(6)"
     folds_case = True  # names of columns, on every server
     version_type = "DECIMAL(30,10)"
     table_options = "ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4"
@@ -75,6 +78,9 @@ class MysqlDriver(SqlDriver):
         self._wants_loads = self._place(self.url).local_infile
         self._loads = self._wants_loads and bool(loads)
         return super().prepare_session()
+
+    def checks(self) -> Mapping[str, Check]:
+        return diagnosis.checks(self.session, self._place(self.url))
 
     def make_books(self) -> Books:
         return Books(

@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from eds_core.cells import BETWEEN
-from eds_core.errors import RejectedError
+from eds_core.errors import NO_FIT, RejectedError
 from eds_core.event import Row
 from eds_core.schema import ColumnType
 from eds_core.values import convert
@@ -172,6 +172,7 @@ def _misfit(token: bytes, kind: ColumnType, column: str) -> RejectedError:
     return RejectedError(
         f"a value of {len(token)} characters does not fit {place}",
         signature=f"value for {place}",
+        code=NO_FIT,
     )
 
 

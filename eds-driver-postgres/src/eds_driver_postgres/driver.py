@@ -12,6 +12,7 @@ from sqlalchemy import URL, Engine, NullPool, Numeric, Text, create_engine, make
 from eds_core.driver import Capabilities, Loaded
 from eds_core.errors import RejectedError, TableError
 from eds_core.event import Key, Row, VersionedKey
+from eds_core.findings import Check
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.sql import SqlDriver, Step
 from eds_core.sql.books import Books
@@ -21,7 +22,7 @@ from eds_core.sql.portable import key_text
 from eds_core.sql.reading import stored_version
 from eds_core.sql.tables import RealTable, Target
 
-from . import connecting, statements, tables
+from . import connecting, diagnosis, statements, tables
 from .loading import Loader
 
 #: Bytes of rows in one statement; PostgreSQL's own limit is 1 GB.
@@ -37,6 +38,8 @@ class PostgresDriver(SqlDriver):
         max_rows=2_000, writers=4, cells=True
     )
     shared_locks = True
+    port = 5432
+    clock = "SELECT clock_timestamp()"
     version_type = "numeric(30,10)"
     check_at_once = "SET CONSTRAINTS ALL IMMEDIATE"
     types: ClassVar[Mapping[ColumnType, str]] = {
@@ -82,6 +85,9 @@ class PostgresDriver(SqlDriver):
             raise decide(Fault("3F000", told), self.answers)
         self._loader.forget()
         return schema
+
+    def checks(self) -> Mapping[str, Check]:
+        return diagnosis.checks(self.session)
 
     def make_books(self) -> Books:
         name: Text = Text(collation="C")

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from eds_core.driver import Capabilities, Loaded
 from eds_core.errors import DestinationError, TableError, TransientError
 from eds_core.event import Row, Version, VersionedKey
+from eds_core.findings import Check
 from eds_core.schema import Column, ColumnType, SchemaChange
 from eds_core.sql import SqlDriver, Step
 from eds_core.sql.books import Books
@@ -31,7 +32,7 @@ from eds_core.sql.errors import ANSWERS, Answers, Fault, decide
 from eds_core.sql.parts import parts
 from eds_core.sql.tables import RealColumn, RealTable, Target
 
-from . import address, connecting, faults, lines, statements, tables
+from . import address, connecting, diagnosis, faults, lines, statements, tables
 from .ledger import SnowflakeLedger
 from .widening import ISO, half_done, widening
 
@@ -47,6 +48,8 @@ class SnowflakeDriver(SqlDriver):
     title = "Snowflake"
     example_url = address.EXAMPLE
     capabilities: ClassVar[Capabilities] = Capabilities(max_rows=20_000)
+    port = 443
+    clock = "SELECT CURRENT_TIMESTAMP()"
     begin = connecting.BEGIN
     version_type = statements.VERSION_TYPE
     answers: ClassVar[Answers] = {**ANSWERS, **faults.ANSWERS}
@@ -73,6 +76,11 @@ class SnowflakeDriver(SqlDriver):
         address.parse(url)
         return URL.create("snowflake+eds")  # the address is read by ourselves
 
+    def endpoint(self) -> tuple[str, int] | None:
+        there = self.address
+        host = there.host or f"{there.account}.snowflakecomputing.com"
+        return host, there.port or self.port
+
     def make_engine(self) -> Engine:
         return create_engine(
             self.parse(self.url),
@@ -81,6 +89,9 @@ class SnowflakeDriver(SqlDriver):
             hide_parameters=True,
             pool_reset_on_return=None,
         )
+
+    def checks(self) -> Mapping[str, Check]:
+        return diagnosis.checks(self.session, self.address)
 
     def make_books(self) -> Books:
         text = String()

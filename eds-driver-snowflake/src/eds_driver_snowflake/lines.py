@@ -14,7 +14,7 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 
 import msgspec
 
-from eds_core.errors import RejectedError
+from eds_core.errors import NO_FIT, RejectedError
 from eds_core.event import Row, VersionedKey
 from eds_core.schema import ColumnType
 from eds_core.sql.portable import key_text
@@ -203,4 +203,5 @@ def _does_not_fit(name: str, kind: str) -> RejectedError:
         f"a value does not fit column {name} of type {kind}",
         advice=f'ALTER the column to a wider type, or to VARCHAR: "{name}"',
         signature=f"value for {name} {kind}",
+        code=NO_FIT,
     )

@@ -30,13 +30,14 @@ from eds_core.errors import (
     TransientError,
 )
 from eds_core.event import Row, Version, VersionedKey
+from eds_core.findings import Check
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.sql import SqlDriver, Step
 from eds_core.sql.books import Books
 from eds_core.sql.errors import Fault
 from eds_core.sql.tables import RealTable, Target
 
-from . import address, columns, connecting, statements, tables
+from . import address, columns, connecting, diagnosis, statements, tables
 from .faults import Faults
 from .payload import Payload
 from .widening import widened
@@ -59,6 +60,8 @@ class SqlServerDriver(SqlDriver):
     capabilities: ClassVar[Capabilities] = Capabilities(max_rows=1_000)
     # A transaction has begun once something was read: so savepoints can follow.
     begin = "SELECT TOP (1) 1 AS begun FROM sys.schemas"
+    port = address.PORT
+    clock = "SELECT SYSUTCDATETIME()"
     folds_case = True
     version_type = statements.VERSION_TYPE
     types: ClassVar[Mapping[ColumnType, str]] = columns.TYPES
@@ -154,6 +157,14 @@ class SqlServerDriver(SqlDriver):
                 f"database {database} has no schema {schema}",
                 advice=f"run: CREATE SCHEMA {self.session.quote(schema)}",
             )
+
+    def checks(self) -> Mapping[str, Check]:
+        return diagnosis.checks(self.session, self._address)
+
+    def renaming(self, table: str, old: str, new: str) -> str:
+        place = f"{self.session.quote_table(table)}.{self.session.quote(old)}"
+        words = (text.replace("'", "''") for text in (place, new))
+        return "EXEC sp_rename N'{}', N'{}', 'COLUMN'".format(*words)
 
     def make_books(self) -> Books:
         """Return tables with text for any character, and keys equal byte by byte."""

@@ -16,7 +16,7 @@ from typing import cast
 
 import msgspec
 
-from eds_core.errors import RejectedError
+from eds_core.errors import NO_FIT, RejectedError
 from eds_core.schema import ColumnType
 from eds_core.values import convert
 
@@ -84,6 +84,7 @@ def unfit(column: SqlServerColumn, reason: str) -> RejectedError:
         f"{told}: {reason}" if reason else told,
         advice="look at the row in the quarantine; the column may be too narrow",
         signature=f"value for {place}",
+        code=NO_FIT,
     )
 
 

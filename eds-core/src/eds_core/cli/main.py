@@ -26,6 +26,9 @@ _COMMANDS = {
     "demo": "eds_core.cli.demo",
     "drivers": "eds_core.cli.drivers",
     "new-driver": "eds_core.cli.new_driver",
+    "explain": "eds_core.cli.explain",
+    "doctor": "eds_core.cli.doctor",
+    "status": "eds_core.cli.status",
     "quarantine": "eds_core.cli.quarantine",
     "resume": "eds_core.cli.resume",
 }
@@ -133,6 +136,7 @@ def _unexpected(error: Exception) -> EdsError:
     return EdsError(
         f"EDS itself has failed ({type(error).__name__})",
         advice="nothing is lost; --verbose shows where. Please report it.",
+        code="E9001",
     )
 
 

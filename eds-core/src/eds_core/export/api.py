@@ -15,7 +15,7 @@ from urllib.parse import quote
 import msgspec
 
 from eds_core.catalogue import all_tables, near_matches
-from eds_core.errors import ConfigError, EdsError
+from eds_core.errors import ConfigError, ExportError
 
 from .address import may_follow, shown
 from .http import Answer, Http
@@ -123,9 +123,9 @@ class ExportApi:
         return self.checked_file(self._data(path, answer, _Url).url)
 
     def checked_file(self, url: str) -> str:
-        """Return *url*, from where rows may be fetched; EdsError if they may not."""
+        """Return *url*, from where rows may be fetched; ExportError if they may not."""
         if not may_follow(self._url, url):
-            raise EdsError(
+            raise ExportError(
                 "the API wants a file fetched in clear text, or from this machine: "
                 f"{shown(url)}"
             )
@@ -135,7 +135,7 @@ class ExportApi:
         path = f"/v3/export/bulk/{quote(job, safe='')}"
         answer = self._ask("GET", path, None)
         if answer.status == HTTPStatus.NOT_FOUND:
-            raise EdsError(
+            raise ExportError(
                 f"the service does not know this export: {self._told(path, answer)}",
                 advice="--fresh begins a new export",
             )
@@ -172,19 +172,22 @@ class ExportApi:
                 f"the API does not accept the key: {self._told(path, answer)}",
                 advice="look at SM_APIKEY: is it complete, of this shop, not revoked, "
                 f"and allowed to export? It was shown to {self._url}",
+                code="E6003",
             )
         if answer.status not in _FINE:
-            raise EdsError(
+            raise ExportError(
                 f"the API does not answer as it should: {self._told(path, answer)}",
                 advice=f"is {self._url} the address of the API?",
             )
         try:
             reply = msgspec.json.decode(answer.body, type=_Reply)
             if not reply.success:
-                raise EdsError(f"the API could not do it: {self._told(path, answer)}")
+                raise ExportError(
+                    f"the API could not do it: {self._told(path, answer)}"
+                )
             return msgspec.json.decode(reply.data, type=kind)
         except msgspec.MsgspecError as error:
-            raise EdsError(
+            raise ExportError(
                 f"{path}: the answer is not what the export API says ({error})",
                 advice=f"is {self._url} the address of the API?",
             ) from error

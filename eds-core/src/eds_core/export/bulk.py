@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Event
 
-from eds_core.errors import EdsError
+from eds_core.errors import ExportError
 from eds_core.waiting import Backoff
 
 from .api import BulkState, ExportApi, TableFiles
@@ -64,7 +64,7 @@ class BulkJob:
         for url in files.urls:
             if remote_path(url) == remote:
                 return url
-        raise EdsError(
+        raise ExportError(
             f"{table}: the export has this file no longer: {remote}",
             advice="--fresh begins a new export",
         )

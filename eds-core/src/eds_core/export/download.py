@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import urljoin
 
-from eds_core.errors import EdsError
+from eds_core.errors import ExportError
 from eds_core.private import open_private
 
 from .address import may_follow, shown
@@ -157,7 +157,7 @@ class Download:
             raise Again(
                 f"the address has expired ({body.status}); asking for a new one"
             )
-        raise EdsError(
+        raise ExportError(
             f"{self._name}: the storage answers {body.status}",
             advice="the export may be gone: --fresh begins a new one",
         )
@@ -166,7 +166,7 @@ class Download:
         target = urljoin(self._url, body.headers.get("Location", ""))
         self._refusals += 1
         if not may_follow(self._url, target) or self._refusals > _MOST_REDIRECTS:
-            raise EdsError(
+            raise ExportError(
                 f"{self._name}: sent on to {shown(target)}, which is not used"
             )
         self._url = target

@@ -11,7 +11,7 @@ from threading import Event, Lock
 
 import msgspec
 
-from eds_core.errors import ConfigError, EdsError
+from eds_core.errors import ConfigError, EdsError, ExportError
 from eds_core.waiting import Backoff
 
 from .check import Damaged, check
@@ -99,7 +99,7 @@ class Files:
                 part.unlink()
                 reason = str(damage)
                 _log.warning("%s: %s (%d of %d)", wanted.name, reason, tries, _TRIES)
-        raise EdsError(
+        raise ExportError(
             f"{wanted.name}: {reason}, {_TRIES} times",
             advice="--fresh begins a new export",
         )
@@ -135,7 +135,7 @@ def _errors(futures: Sequence[Future[Path]]) -> Iterator[EdsError]:
 def _together(errors: Sequence[EdsError], count: int) -> EdsError:
     if len(errors) == 1:
         return errors[0]
-    return EdsError(
+    return ExportError(
         f"{len(errors)} of {count} files failed; the first: {errors[0]}",
         advice=errors[0].advice or "the same command goes on with what is missing",
     )

@@ -22,7 +22,7 @@ from urllib3.exceptions import (
 from urllib3.exceptions import TimeoutError as SlowError
 from urllib3.util import Timeout, make_headers
 
-from eds_core.errors import ConfigError, EdsError
+from eds_core.errors import ConfigError, ExportError
 
 from .address import is_local, shown
 from .patience import Again
@@ -168,7 +168,7 @@ def _understood() -> Iterator[None]:
     except SlowError as error:
         raise Again("no answer in time") from error
     except LocationValueError:  # its text has the address, and that a signature
-        raise EdsError("the server gave an address that is none") from None
+        raise ExportError("the server gave an address that is none") from None
     except (HTTPError, HTTPException, OSError) as error:
         raise Again("the connection broke") from error
 

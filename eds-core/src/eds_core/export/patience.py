@@ -8,7 +8,7 @@ from collections.abc import Callable
 from threading import Event
 from typing import TypeVar
 
-from eds_core.errors import EdsError
+from eds_core.errors import EdsError, ExportError
 from eds_core.waiting import Backoff
 
 T = TypeVar("T")
@@ -30,6 +30,8 @@ class NotYet(Again):
 
 class Stopped(EdsError):  # noqa: N818 - a state of affairs, named as such
     """Somebody asked to stop, or another part has failed."""
+
+    code = "E6002"
 
 
 class Patience:
@@ -68,11 +70,11 @@ class Patience:
 
     def _given_up(self, problem: Again) -> EdsError:
         if problem.wait is not None and problem.wait > self._seconds:
-            return EdsError(
+            return ExportError(
                 f"{self._what}: {problem}: not before {problem.wait:.0f} s from now",
                 advice="run the same command again after that time",
             )
-        return EdsError(
+        return ExportError(
             f"{self._what}: {problem}; given up after {self._seconds:.0f} s",
             advice="run the same command again later: it goes on where it is now",
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event
 
 from eds_core.catalogue import all_tables
-from eds_core.errors import EdsError
+from eds_core.errors import ExportError
 
 from .api import BulkState, ExportApi
 from .bulk import BulkJob
@@ -74,7 +74,7 @@ def export(options: ExportOptions, key: ApiKey, progress: Progress) -> Exported:
             folder.forget()
             return exported
     except OSError as error:  # the network's are understood in http.py
-        raise EdsError(
+        raise ExportError(
             f"cannot write {error.filename or options.directory}: {error.strerror}",
             advice="the same command goes on where it stopped",
         ) from error

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from eds_core.errors import DecodeError, EdsError
+from eds_core.errors import DecodeError, EdsError, coded
 from eds_core.event import Key, Row
 from eds_core.ledger import Quarantined
 from eds_core.line import MAX_LINE, line_message, parse_line, text_of
@@ -184,7 +184,7 @@ class Chunker:
             table=self._item.table.name,
             event_id="",
             message=message,
-            reason=f"{name} line {line.number}: {error}",
+            reason=f"{name} line {line.number}: {coded(error)}",
             advice=error.advice,
         )
 

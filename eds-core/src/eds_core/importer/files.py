@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
 
+from eds_core import errors
 from eds_core.errors import ConfigError
 from eds_core.event import Version
 
@@ -114,7 +115,7 @@ def find(paths: Iterable[Path], limits: Limits) -> Found:
             try:
                 _look(file, found, limits)
             except FileError as error:
-                found.errors.append(f"{error}. {error.advice}".rstrip(". "))
+                found.errors.append(errors.told(error))
                 log.error("%s", found.errors[-1])  # noqa: TRY400 - a sentence
     return found
 

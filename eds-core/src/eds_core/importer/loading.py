@@ -59,7 +59,7 @@ class Loader:
             change = self.destination.prepare(table)
         except RejectedError as error:
             raise TableError(
-                str(error), table=table.name, advice=error.advice
+                str(error), table=table.name, advice=error.advice, code=error.code
             ) from error
         if change is not None:
             log.info("%s", change)

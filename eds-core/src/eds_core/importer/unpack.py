@@ -43,9 +43,13 @@ _AGAIN = "download the file again"
 class FileError(EdsError):
     """A file cannot be read to its end; the others can."""
 
+    code = "E5001"
+
 
 class HostileError(ConfigError):
     """An archive is not what an export is; nothing of it is read."""
+
+    code = "E5002"
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from eds_core.driver import Driver, Loaded
 from eds_core.errors import ConfigError, TableError
 from eds_core.event import Key, Row, Version, VersionedKey
+from eds_core.findings import Check
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.urls import redact
 
@@ -64,6 +65,10 @@ class SqlDialect(Driver):
     folds_case: ClassVar[bool] = False
     #: A parameter in a SELECT's list has to be cast to the type that it is for.
     typed_parameters: ClassVar[bool] = False
+    #: The port of a URL that names none; 0: no network.
+    port: ClassVar[int] = 0
+    #: A query for the database's clock, in UTC; empty: it is this machine's.
+    clock: ClassVar[str] = ""
     #: SELECT ... FOR SHARE locks rows that others may read and lock as well.
     shared_locks: ClassVar[bool] = False
 
@@ -96,6 +101,23 @@ class SqlDialect(Driver):
                 advice=f"it should look like {self.example_url}",
             ) from None  # the cause holds the password
         return parsed.set(drivername=self.drivername or parsed.drivername)
+
+    def endpoint(self) -> tuple[str, int] | None:
+        try:
+            url = make_url(self.url)
+        except (SQLAlchemyError, ValueError):  # several hosts, or only a socket
+            return None
+        port = url.port or self.port
+        return (url.host, port) if url.host and port else None
+
+    def checks(self) -> Mapping[str, Check]:
+        """What `eds doctor` should look at on this database, by a word for each."""
+        return {}
+
+    def renaming(self, table: str, old: str, new: str) -> str:
+        """Return the statement that gives a column another name, to be pasted."""
+        quote, place = self.session.quote, self.session.quote_table(table)
+        return f"ALTER TABLE {place} RENAME COLUMN {quote(old)} TO {quote(new)}"
 
     def make_engine(self) -> Engine:
         """Return an engine that has not connected yet."""

@@ -11,10 +11,11 @@ from eds_core.driver import Loaded, hookimpl
 from eds_core.errors import DestinationError, TableError, TransientError
 from eds_core.event import Key, Row, Version, VersionedKey
 from eds_core.failpoints import reached
+from eds_core.findings import Finding
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
 from eds_core.urls import redact
 
-from . import portable, reading
+from . import diagnosis, portable, reading
 from .dialect import SqlDialect, Step
 from .errors import ANSWERS, Fault, decide, opening, while_opening
 from .tables import (
@@ -91,6 +92,10 @@ class SqlDriver(SqlDialect):
     def adopted(self, table: str) -> bool:
         real = self.look(table)
         return real is None or VERSION in real.columns
+
+    @hookimpl
+    def diagnose(self, models: Mapping[str, TableSchema]) -> Iterable[Finding]:
+        return diagnosis.diagnose(self, models)
 
     @hookimpl
     def migrate(self, change: SchemaChange) -> int:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from eds_core.errors import (
+    NO_FIT,
     ConfigError,
     ConflictError,
     DestinationError,
@@ -76,6 +77,37 @@ _ADVICE: Mapping[str, str] = {
 }
 
 
+#: What `eds explain` knows each as.
+_CODES: Mapping[str, str] = {
+    "08": "E2101",
+    "HYT": "E2101",
+    "28": "E2102",
+    "3D": "E2103",
+    "3F": "E2104",
+    "42501": "E2105",
+    "42P01": "E2106",
+    "42703": "E2107",
+    "2BP02": "E2108",
+    "42P10": "E2108",
+    "25": "E2109",
+    "53100": "E2110",
+    "53": "E2111",
+    "55": "E2112",
+    "57": "E2113",
+    "0A": "E2114",
+    "2B": "E2114",
+    "44": "E2115",
+    "23": "E2115",
+    "23505": "E2116",
+    "23P01": "E2116",
+    "22": NO_FIT,
+    "54": "E2118",
+    "P0": "E2119",
+    "57W": "E2120",
+    "TLS": "E2121",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What a database said, reduced to what may be shown to anybody."""
@@ -111,20 +143,25 @@ def decide(fault: Fault, answers: Answers) -> DestinationError:
     answer = answers[found] if found else FatalError
     advice = fault.advice or _ADVICE.get(look_up(fault.code, _ADVICE) or "", "")
     text = f"{fault.text} ({fault.code})"
+    code = _CODES.get(look_up(fault.code, _CODES) or "", "")
     if answer is TableError:
-        return TableError(text, table=fault.table, advice=advice)
+        return TableError(text, table=fault.table, advice=advice, code=code)
     if answer is RejectedError:
-        return RejectedError(text, advice=advice, signature=fault.signature)
-    return answer(text, advice=advice)
+        return RejectedError(text, advice=advice, signature=fault.signature, code=code)
+    return answer(text, advice=advice, code=code)
 
 
 def opening(error: DestinationError, place: str) -> ConfigError | TransientError:
     """Say what the user shall do when a destination cannot be opened at all."""
     text = f"cannot open {place}: {error}"
     if isinstance(error, TransientError):
-        advice = error.advice or "see that the server runs and can be reached"
-        return TransientError(text, advice=advice)
-    return ConfigError(text, advice=error.advice or "correct the destination's URL")
+        advice = error.advice or (
+            "see that the server runs and that no firewall is in between; `eds doctor` "
+            "says which step fails"
+        )
+        return TransientError(text, advice=advice, code=error.code)
+    advice = error.advice or "correct the destination's URL"
+    return ConfigError(text, advice=advice, code=error.code)
 
 
 def while_opening(

@@ -28,6 +28,7 @@ from eds_core.ledger import (
     Move,
     Parked,
     Quarantined,
+    QuarantineGroup,
     Role,
     TableStatus,
     row_gone,
@@ -44,6 +45,8 @@ from .records import (
     in_parts,
     now,
     parked_of,
+    quarantine_group_of,
+    quarantine_groups,
     quarantine_row,
     quarantined_of,
     status_of,
@@ -203,6 +206,14 @@ class SqlLedger(SqlImports):
         ]
         rows.sort(key=lambda row: (row.seq, row.id))
         return [quarantined_of(row) for row in rows[:most]]
+
+    @settled
+    def quarantine_groups(self) -> list[QuarantineGroup]:
+        if not self._exists(self._books.quarantine.name):
+            return []
+        query = quarantine_groups(self._books.quarantine)
+        with self._session.reading() as connection:
+            return [quarantine_group_of(row) for row in connection.execute(query)]
 
     @settled
     def set_quarantine_state(self, ids: Iterable[str], state: str) -> int:

@@ -9,9 +9,12 @@ from typing import Any, cast
 
 from sqlalchemy import (
     Row,
+    Select,
     Table,
     Update,
     bindparam,
+    func,
+    select,
     update,
 )
 
@@ -21,6 +24,7 @@ from eds_core.ledger import (
     ImportedFile,
     Parked,
     Quarantined,
+    QuarantineGroup,
     Role,
     TableStatus,
 )
@@ -50,6 +54,7 @@ def checkpoint_of(row: Row[Any]) -> Checkpoint:
         row.epoch,
         row.owner or "",
         cast(Role, row.role or "server"),
+        row.updated or "",
     )
 
 
@@ -85,6 +90,28 @@ def quarantined_of(row: Row[Any]) -> Quarantined:
         row.advice or "",
         row.state,
         row.at or "",
+    )
+
+
+def quarantine_groups(table: Table) -> Select[Any]:
+    """The quarantine by table and reason: no message leaves the database."""
+    c = table.c
+    kind = (c.company, c.table_name, c.state, c.reason, c.advice)
+    first, last = func.min(c.at).label("first"), func.max(c.at).label("last")
+    at = (func.count().label("entries"), first, last)
+    return select(*kind, *at).group_by(*kind)
+
+
+def quarantine_group_of(row: Row[Any]) -> QuarantineGroup:
+    return QuarantineGroup(
+        row.company or "",
+        row.table_name or "",
+        row.state or "",
+        row.reason or "",
+        row.advice or "",
+        row.entries,
+        row.first or "",
+        row.last or "",
     )
 
 

@@ -4,7 +4,9 @@ from .answers import ApiError, Disconnected, NoAnswer, Unreachable
 from .connection import STREAM, Connection, Settings
 from .consumer import Gap, Heartbeat
 from .feed import Feed
-from .position import first_position
+from .greeting import Greeting, greet
+from .position import first_position, is_the_same_stream
+from .survey import Survey, survey
 
 __all__ = [
     "STREAM",
@@ -13,9 +15,14 @@ __all__ = [
     "Disconnected",
     "Feed",
     "Gap",
+    "Greeting",
     "Heartbeat",
     "NoAnswer",
     "Settings",
+    "Survey",
     "Unreachable",
     "first_position",
+    "greet",
+    "is_the_same_stream",
+    "survey",
 ]

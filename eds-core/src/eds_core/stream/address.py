@@ -25,6 +25,7 @@ def _no_address(server: str) -> ConfigError:
     return ConfigError(
         f"{shown(server)} is not the address of a NATS server",
         advice="it is a host, or begins with nats:// or tls://",
+        code="E3010",
     )
 
 

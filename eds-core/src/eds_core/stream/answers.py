@@ -20,22 +20,30 @@ _ADVICE = {
 class Unreachable(FatalError):  # noqa: N818 - a state of affairs, named as such
     """NATS cannot be connected to now."""
 
+    code = "E3001"
+
 
 class NoAnswer(TransientError):  # noqa: N818 - a state of affairs, named as such
     """Nobody answered a request in time."""
+
+    code = "E3005"
 
 
 class Disconnected(NoAnswer):
     """The connection was lost: that says nothing of who was asked."""
 
+    code = "E3006"
+
 
 class ApiError(TransientError):
     """JetStream answered a request with an error."""
 
+    code = "E3007"
+
     def __init__(self, subject: str, code: int, description: str) -> None:
         told = f"NATS answered {code} to {subject}: {description}"
         super().__init__(told, advice=_ADVICE.get(code, ""))
-        self.code = code
+        self.number = code
         self.description = description
 
 
@@ -62,4 +70,5 @@ def made_anew(company: str, told: str) -> FatalError:
         "are of another account",
         advice=f"let the company begin anew ({forget}), then import the data again; "
         "see `first position` in the guide",
+        code="E3008",
     )

@@ -38,10 +38,10 @@ def consumer_config(
     }
 
 
-async def create_consumer(
+async def new_consumer(
     connection: Connection, name: str, subject: str, start: dict[str, object]
-) -> int:
-    """Create a consumer; return the sequence before the first it will deliver."""
+) -> dict[str, object]:
+    """Create a consumer; return what NATS says of it."""
     config = consumer_config(name, subject, start)
     reply = await connection.api(
         f"CONSUMER.CREATE.{STREAM}.{name}.{subject}",
@@ -50,8 +50,20 @@ async def create_consumer(
     made = reply.get("config")
     if not isinstance(made, dict) or made.get("filter_subject") != subject:
         raise TransientError(f"NATS made consumer {name} without its filter")
+    return reply
+
+
+def before_first(reply: dict[str, object]) -> int:
+    """The sequence before the first that the consumer just made will deliver."""
     delivered = reply.get("delivered")
     return int(delivered.get("stream_seq", 0)) if isinstance(delivered, dict) else 0
+
+
+async def create_consumer(
+    connection: Connection, name: str, subject: str, start: dict[str, object]
+) -> int:
+    """Create a consumer; return the sequence before the first it will deliver."""
+    return before_first(await new_consumer(connection, name, subject, start))
 
 
 async def next_message(connection: Connection, name: str) -> Msg | None:
@@ -71,7 +83,7 @@ async def delete_consumer(connection: Connection, name: str) -> None:
     try:
         await connection.api(f"CONSUMER.DELETE.{STREAM}.{name}", {})
     except ApiError as error:
-        if error.code != NOT_FOUND:
+        if error.number != NOT_FOUND:
             raise
 
 

@@ -38,6 +38,7 @@ _FOR_EVER = 86_400.0
 _FIRST = asyncio.FIRST_COMPLETED
 _TRIED_WITHIN = 3.0  # seconds for the first answer through our reader
 _PING_EVERY = 5  # seconds; silent for three times as long, it is lost
+_OF_OTHERS = "E1105"  # for `eds explain`: a file of another account or company
 _SHOWN = 400  # characters of a payload in a trace
 
 
@@ -116,6 +117,7 @@ class Connection:
             raise ConfigError(
                 f"{credentials.path} is now of another account than before",
                 advice="put the old file back, or start again with another database",
+                code=_OF_OTHERS,
             )
 
     def _check_companies(self, credentials: Credentials) -> None:
@@ -127,6 +129,7 @@ class Connection:
                 f"{', '.join(sorted(missing))} any more",
                 advice="put the right file in its place, or start EDS anew to go on "
                 "without that company",
+                code=_OF_OTHERS,
             )
 
     async def _read_fast(self) -> None:
@@ -178,13 +181,16 @@ class Connection:
         if isinstance(cause, ssl.SSLError):
             return FatalError(
                 f"no TLS with NATS at {servers}: {text}",
-                advice="check the address; a private CA goes into SSL_CERT_FILE",
+                advice="check the address, and this machine's clock; a private CA "
+                "goes into SSL_CERT_FILE",
+                code="E3003",
             )
         if any(word in text.lower() for word in _REFUSED):
             return ConfigError(
                 f"NATS at {servers} refused the credentials "
                 f"{self.settings.credentials}: {text}",
                 advice="check that the file is the newest one you were given",
+                code="E3002",
             )
         if isinstance(cause, TimeoutError):
             text = f"no answer within {self.settings.timeout:g} s"

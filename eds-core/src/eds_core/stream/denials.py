@@ -22,6 +22,8 @@ _INBOX = "_inbox."
 class NotPermitted(TransientError):  # noqa: N818 - a state of affairs, named as such
     """The credentials do not permit what was tried."""
 
+    code = "E3004"
+
     def __init__(self, what: str, subject: str) -> None:
         verb = "publish to" if what.lower() == "publish" else "subscribe to"
         super().__init__(

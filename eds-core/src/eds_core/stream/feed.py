@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from eds_core.errors import ConfigError, FatalError, TransientError
+from eds_core.errors import ConfigError, FatalError, TransientError, told
 from eds_core.moments import as_text
 from eds_core.waiting import Backoff
 
@@ -163,7 +163,7 @@ class Feed:
             try:
                 await connection.open()
             except (ConfigError, FatalError) as error:
-                log.warning("%s: %s (trying again for ever)", error, error.advice)
+                log.warning("%s (trying again for ever)", told(error))
                 await backoff.wait()
             else:
                 return connection
@@ -175,7 +175,8 @@ class Feed:
             try:
                 await self._incarnate(follower, backoff)
             except TransientError as error:
-                log.warning("company %s: %s (trying again)", follower.company, error)
+                name = follower.company
+                log.warning("company %s: %s (trying again)", name, told(error))
                 await backoff.wait()
             except Exception as error:  # noqa: BLE001 - a company must not fall silent
                 self._fail(error)

@@ -18,9 +18,10 @@ from .api import (
     NOT_FOUND,
     SKEW,
     ack_tokens,
+    before_first,
     company_filter,
-    create_consumer,
     delete_consumer,
+    new_consumer,
     next_message,
 )
 from .connection import STREAM, Connection
@@ -79,7 +80,7 @@ async def is_the_same_stream(
     """
     start = _start_time(as_text(time))
     others = False
-    async with _probing(connection, company, start) as (name, before):
+    async with probing(connection, company, start) as (name, reply):
         while (message := await next_message(connection, name)) is not None:
             at, _, moment, _ = map(int, ack_tokens(message.reply))
             if moment == time:
@@ -87,24 +88,24 @@ async def is_the_same_stream(
             others = others or at <= sequence
             if at > sequence or moment > time + SKEW:
                 break
-    return not others and before > 0
+    return not others and before_first(reply) > 0
 
 
 async def probe(connection: Connection, company: str, start: dict[str, object]) -> int:
     """The sequence before the first that a consumer begun at *start* would get."""
-    async with _probing(connection, company, start) as (_, before):
-        return before
+    async with probing(connection, company, start) as (_, reply):
+        return before_first(reply)
 
 
 @asynccontextmanager
-async def _probing(
+async def probing(
     connection: Connection, company: str, start: dict[str, object]
-) -> AsyncIterator[tuple[str, int]]:
-    """A consumer for a moment: its name, and the sequence before its first message."""
+) -> AsyncIterator[tuple[str, dict[str, object]]]:
+    """A consumer for a moment: its name, and what NATS says of it."""
     name = f"eds-server-{company}-probe-{secrets.token_hex(4)}"
     start = {**start, "inactive_threshold": _PROBE_LIVES, "headers_only": True}
-    before = await create_consumer(connection, name, company_filter(company), start)
-    yield name, before
+    reply = await new_consumer(connection, name, company_filter(company), start)
+    yield name, reply
     await delete_consumer(connection, name)
 
 
@@ -116,7 +117,7 @@ async def _durable(connection: Connection, name: str) -> dict[str, object] | Non
     try:
         return await connection.api(f"CONSUMER.INFO.{STREAM}.{name}", {})
     except ApiError as error:
-        if error.code == NOT_FOUND:
+        if error.number == NOT_FOUND:
             return None
         raise
 
@@ -138,6 +139,7 @@ async def _check_dead(
             f"the old EDS server is still running: its consumer {name} is in use",
             advice="stop it and start this server again; it goes on where the old "
             "one stood",
+            code="E3009",
         )
 
 

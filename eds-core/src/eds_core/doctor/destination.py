@@ -1,0 +1,72 @@
+"""One database: open it, let its driver look, and compare it with the stream."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from eds_core.credentials import Credentials
+from eds_core.destination import Destination, find_driver
+from eds_core.errors import EdsError
+from eds_core.findings import Finding, Verdict, wrong
+from eds_core.ledger import Checkpoint
+from eds_core.status import Status, needs, read_status
+
+_WHY = "EDS writes there, and keeps its position there"
+
+
+def opened(url: str) -> tuple[Destination | None, Finding]:
+    """The destination, read-only and for the caller to close; how that went."""
+    try:
+        destination = Destination(find_driver(url)(url))
+    except EdsError as error:
+        return None, wrong("driver", error, "the URL's scheme selects the driver")
+    destination.driver.read_only = True
+    try:
+        destination.open()
+    except EdsError as error:
+        destination.close()
+        return None, wrong("database", error, _WHY)
+    return destination, Finding("database", f"{destination.title} takes the login")
+
+
+def place(url: str) -> tuple[str, int] | None:
+    """Host and port of *url*, if its driver can tell."""
+    try:
+        return find_driver(url)(url).endpoint()
+    except EdsError:
+        return None
+
+
+def status_of(destination: Destination, url: str) -> Status:
+    """What is in EDS's own tables. Raises EdsError."""
+    return read_status(destination.ledger, url, time.time_ns())
+
+
+def ours(status: Status, credentials: Credentials | None) -> Iterator[Finding]:
+    """Positions as they should be, and what needs a person."""
+    if not status.checkpoints:
+        yield Finding("position", "there is none yet: no server has been here")
+        return
+    for checkpoint in status.checkpoints:
+        yield from _owned(checkpoint, credentials)
+    yield from needs(status)
+
+
+def _owned(
+    checkpoint: Checkpoint, credentials: Credentials | None
+) -> Iterator[Finding]:
+    yield Finding(
+        "owner", f"company {checkpoint.company}: {checkpoint.role}, {checkpoint.owner}"
+    )
+    if credentials is None or checkpoint.company not in credentials.companies:
+        return
+    if checkpoint.account != credentials.account:
+        yield Finding(
+            "position",
+            f"company {checkpoint.company} was read from account {checkpoint.account}, "
+            f"these credentials are of account {credentials.account}",
+            Verdict.WRONG,
+            why="positions mean nothing in another account, so EDS refuses to start",
+            advice="use the old credentials, or another database",
+        )
