@@ -3,7 +3,7 @@
 import base64
 import json
 import sqlite3
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -21,10 +21,10 @@ exactly = partial(json.loads, parse_float=Decimal)
 def rows(url, query, *parameters):
     """The rows of a *query* as dicts; of every database alike."""
     with closing(connect(url)) as connection:
-        return _rows(connection, query, parameters)
+        return fetched(connection, query, parameters)
 
 
-def _rows(connection, query, parameters=()):
+def fetched(connection, query, parameters=()):
     cursor = connection.cursor()
     cursor.execute(query, *([parameters] if parameters else []))  # else % is PyMySQL's
     names = [column[0] for column in cursor.description]
@@ -57,6 +57,7 @@ def connect(url):
     if url.startswith("snowflake://"):
         return _snowflake(url)
     connection = psycopg.connect(url, connect_timeout=5, autocommit=True)
+    connection.prepare_threshold = None  # columns come while it is kept
     set_json_loads(exactly, connection)
     return connection
 
@@ -98,12 +99,12 @@ def table_names(url):
     """All tables that are there, EDS's own included."""
     try:
         with closing(connect(url)) as connection:
-            return _table_names(connection)
+            return names_of_tables(connection)
     except sqlite3.OperationalError:  # no file yet
         return set()
 
 
-def _table_names(connection):
+def names_of_tables(connection):
     query = "SELECT table_name FROM information_schema.tables WHERE table_schema = "
     if isinstance(connection, sqlite3.Connection):
         query = "SELECT name FROM sqlite_master WHERE type = 'table'"
@@ -111,26 +112,30 @@ def _table_names(connection):
         query += "DATABASE()"
     else:
         query += "current_schema()"
-    return {name for row in _rows(connection, query) for name in row.values()}
+    return {name for row in fetched(connection, query) for name in row.values()}
 
 
 def quoted(name):
     return '"{}"'.format(name.replace('"', '""'))
 
 
-def differences(url, expected, models):
-    """What *url* has otherwise than *expected*, in words; empty when equal."""
-    with closing(connect(url)) as connection:
-        present, reader = _table_names(connection), _Reader(url)
-        there = {
-            table: _rows(connection, f"SELECT * FROM {quoted(table)}")
+def differences(url, expected, models, there=None):
+    """What *url* has otherwise than *expected*, in words; empty when equal.
+
+    *there* is a connection to it, if there is one.
+    """
+    opened = nullcontext(there) if there else closing(connect(url))
+    with opened as connection:
+        present, reader = names_of_tables(connection), _Reader(url)
+        held = {
+            table: fetched(connection, f"SELECT * FROM {quoted(table)}")
             for table in present & set(expected)
         }
     found = [
         problem
         for table in sorted(expected)
         for problem in _compare(
-            models[table], expected[table], there.get(table, []), reader
+            models[table], expected[table], held.get(table, []), reader
         )
     ]
     return found + [

@@ -2,7 +2,14 @@
 
 from collections import Counter
 
-from acceptance.tables import connect, differences, execute, rows, table_names
+from acceptance.tables import (
+    connect,
+    differences,
+    execute,
+    fetched,
+    names_of_tables,
+    rows,
+)
 from eds_core.cli.quarantine import opened
 from eds_core.sandbox import COMPANY
 
@@ -120,13 +127,20 @@ class Story:
     def moved(self):
         """Everything has been looked at; cheap, to be asked again and again."""
         try:
-            if self._poll is None:
-                self._poll = connect(self.url)
-            cursor = self._poll.cursor()
+            cursor = self._connected().cursor()
             cursor.execute("SELECT min(seq) FROM _eds_checkpoint")
             return (cursor.fetchone()[0] or 0) >= self._last
         except Exception:  # noqa: BLE001 - whatever a database says when it has no such table
             return False
+
+    def _connected(self):
+        """One connection, kept: to make one takes longer than to ask."""
+        if self._poll is None:
+            self._poll = connect(self.url)
+        return self._poll
+
+    def _fetched(self, query):
+        return fetched(self._connected(), query)
 
     def elsewhere(self, url):
         """The same shop, another destination."""
@@ -144,23 +158,23 @@ class Story:
         if self.harmed:
             expected[AT_FAULT] = {}
         strange = {f"table {name} should not be there" for name in (AT_FAULT, "kept")}
-        found = differences(self.url, expected, self._shop.models)
+        found = differences(self.url, expected, self._shop.models, self._connected())
         return [
             *(some for some in found if not self.harmed or some not in strange),
             *self._wrong_books(),
         ]
 
     def _wrong_books(self):
-        if not {"_eds_parked", "_eds_quarantine"} <= set(table_names(self.url)):
+        if not {"_eds_parked", "_eds_quarantine"} <= names_of_tables(self._connected()):
             yield "EDS's own tables are missing"
             return
         parked = [
             row["table_name"]
-            for row in rows(self.url, "SELECT table_name FROM _eds_parked")
+            for row in self._fetched("SELECT table_name FROM _eds_parked")
         ]
         if parked != [AT_FAULT] * self.harmed:
             yield f"parked: {parked}"
-        kept = rows(self.url, "SELECT subject FROM _eds_quarantine")
+        kept = self._fetched("SELECT subject FROM _eds_quarantine")
         counts = Counter(row["subject"] for row in kept)
         if counts != Counter({POISON: self.poisoned} if self.poisoned else {}):
             yield f"quarantined: {dict(counts)}, not {self.poisoned}"
