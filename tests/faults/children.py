@@ -32,6 +32,7 @@ PRELOADED = (
     "sqlalchemy.dialects.postgresql",
     "sqlalchemy.dialects.sqlite",
     "faults.children",
+    "faults.looked_up",
 )
 CHUNK = 20  # rows that an import writes at once: files of several chunks stay small
 

@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import cast
 
 import pluggy
@@ -24,6 +24,7 @@ from .driver import (
 from .errors import ConfigError, OtherDriver
 from .event import Row, VersionedKey
 from .findings import Finding
+from .installed import entry_points
 from .ledger import Ledger, Quarantined
 from .plugins import BatchReport, Observer, Transformer
 from .schema import ColumnType, SchemaChange, TableSchema, diff

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from queue import Full, Queue
 from threading import Thread
 from typing import NamedTuple
@@ -14,6 +13,7 @@ import msgspec
 
 from .driver import hookspec
 from .errors import ConfigError
+from .installed import entry_points
 from .ledger import Quarantined, TableStatus
 from .schema import TableSchema
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint
 from itertools import groupby
 
 import click
 
 from eds_core.console import printable
 from eds_core.errors import ConfigError
+from eds_core.installed import entry_points
 from eds_core.urls import redact
 
 

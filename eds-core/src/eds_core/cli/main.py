@@ -8,12 +8,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 import click
 
 from eds_core.console import printable_traceback, show_error
 from eds_core.errors import ConfigError, EdsError, told
+from eds_core.installed import entry_points
 from eds_core.urls import redact
 
 log = logging.getLogger("eds")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, distribution, entry_points, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
@@ -17,6 +17,7 @@ from typing import Literal
 from eds_core.destination import DRIVERS
 from eds_core.driver import CONTRACT
 from eds_core.errors import ConfigError
+from eds_core.installed import entry_points
 
 Kind = Literal["sql", "plain"]
 

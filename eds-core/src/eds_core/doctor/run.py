@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from eds_core.claims import Call
@@ -17,6 +16,7 @@ from eds_core.credentials import Credentials, read_credentials
 from eds_core.destination import DRIVERS, Destination
 from eds_core.errors import EdsError
 from eds_core.findings import Finding, Verdict, wrong
+from eds_core.installed import entry_points
 from eds_core.status import Status
 from eds_core.stream import Connection, Settings, is_the_same_stream, survey
 from eds_core.stream.address import shown
