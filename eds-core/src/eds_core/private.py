@@ -36,6 +36,14 @@ def _check_ours(descriptor: int, path: Path) -> None:
     os.fchmod(descriptor, 0o600)
 
 
+def mode_for_others(path: Path) -> int:
+    """The permission bits of *path* if others than its owner may use it, else 0."""
+    if os.name != "posix":  # pragma: no cover - no such bits there
+        return 0
+    mode = stat.S_IMODE(path.stat().st_mode)
+    return mode if stat.S_ISREG(path.stat().st_mode) and mode & 0o077 else 0
+
+
 def make_private(path: Path) -> None:
     """Make an empty file at *path*, for others to write to; one that exists stays."""
     try:

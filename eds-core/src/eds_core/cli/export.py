@@ -16,8 +16,10 @@ from click.core import ParameterSource
 from eds_core.console import printable, set_up_logging
 from eds_core.errors import ConfigError
 
+from .config_file import Secret, config_of, config_option
 from .downloads import shown_downloads
 from .options import Duration, logging_options, set_up
+from .secrets import in_file, secret_file_option
 
 if TYPE_CHECKING:
     from eds_core.export import ApiKey, Exported, ExportOptions
@@ -64,9 +66,12 @@ def _tables(
 @click.option(
     "--api-key",
     envvar=["SM_APIKEY", "EDS_API_KEY"],
+    type=Secret(),
     metavar="KEY",
     help="The API key. Better in SM_APIKEY, where no list of processes shows it.",
 )
+@secret_file_option("api_key", "--api-key-file", "The API key is in this file.")
+@config_option
 @click.option(
     "--api-url",
     envvar="EDS_API_URL",
@@ -148,7 +153,7 @@ def command(
         )
     importer = _import_command(ctx) if then_import else None
     _warn_of_argument(ctx)
-    key = _key(api_key)
+    key = _key(in_file(ctx, "api_key") or api_key)
     options = ExportOptions(
         api=_api(api_url, key),
         directory=output,
@@ -161,7 +166,12 @@ def command(
     exported = _export(ctx, options, key, timestamp=timestamp)
     code = 1 if exported.failed else 0
     if importer is not None and then_import is not None:
-        args = [*_stream(creds, exported), *map(str, exported.paths), then_import]
+        args = [
+            *_config(ctx),
+            *_stream(creds, exported),
+            *map(str, exported.paths),
+            then_import,
+        ]
         code = _worst(code, _run_import(ctx, importer, args))
     ctx.exit(code)
 
@@ -179,13 +189,13 @@ def _warn_of_argument(ctx: click.Context) -> None:
 def _key(given: str | None) -> ApiKey:
     from eds_core.export import ApiKey
 
-    if given is None and sys.stdin.isatty():
+    if not given and sys.stdin.isatty():
         given = click.prompt("API key", hide_input=True, err=True)
-    if given is None:
+    if not given:
         raise ConfigError(
             "no API key",
-            advice="put it into the environment variable SM_APIKEY; on a terminal, "
-            "EDS asks for it",
+            advice="put it into the environment variable SM_APIKEY, or into a file for "
+            "--api-key-file; on a terminal, EDS asks for it",
         )
     return ApiKey(given.strip())
 
@@ -234,6 +244,12 @@ def _import_command(ctx: click.Context) -> click.Command:
     return found
 
 
+def _config(ctx: click.Context) -> Sequence[str]:
+    """The import takes its options from the same file."""
+    found = config_of(ctx)
+    return ["--config", str(found.path)] if found else []
+
+
 def _stream(creds: Path | None, exported: Exported) -> Sequence[str]:
     """The import's options with which a first position is before the export.
 
@@ -249,7 +265,8 @@ def _run_import(
 ) -> int:
     """Run it in this process, where no list of processes shows the URL.
 
-    Returns its exit code. Options that are not given it takes from the environment.
+    Returns its exit code. Options that are not given it takes from the
+    environment and from ``eds.toml``.
     """
     switches = [
         f"--{name}" for name in ("verbose", "silent") if ctx.meta[f"eds.{name}"]

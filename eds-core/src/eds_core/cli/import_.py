@@ -21,12 +21,18 @@ from .options import (
     start_time_option,
 )
 from .policy import policy_of, policy_options
+from .secrets import need_urls, with_urls
 
 
 @click.command("import")
 @click.argument(
-    "paths", nargs=-1, required=True, metavar="PATH... URL...", envvar="EDS_IMPORT"
+    "paths",
+    nargs=-1,
+    type=click.Path(),  # which takes a URL as it is
+    metavar="PATH... URL...",
+    envvar="EDS_IMPORT",
 )
+@with_urls
 @click.option(
     "--creds",
     type=click.Path(path_type=Path),
@@ -115,6 +121,7 @@ def command(
     ctx: click.Context,
     *,
     paths: tuple[str, ...],
+    urls: tuple[str, ...],
     creds: Path | None,
     servers: tuple[str, ...],
     consumer_prefix: str,
@@ -150,7 +157,7 @@ def command(
     from .imports import run_imports
 
     set_up(ctx, verbose=verbose, silent=silent, timestamp=timestamp)
-    files, urls = _files_and_urls(paths)
+    files, urls = _files_and_urls(ctx, paths, urls)
     if repair and not verify:
         raise ConfigError("--repair goes with --verify")
     if verify and dry_run:
@@ -180,23 +187,19 @@ def command(
 
 
 def _files_and_urls(
-    given: tuple[str, ...],
+    ctx: click.Context, given: tuple[str, ...], elsewhere: tuple[str, ...]
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """The URLs come last, unless EDS_URL has them."""
+    """The URLs come last, unless they are not among the arguments at all."""
     files = tuple(takewhile(lambda one: "://" not in one, given))
-    urls = given[len(files) :] or tuple(os.environ.get("EDS_URL", "").split())
-    if not all("://" in url for url in urls):  # never told: they have passwords
+    typed = given[len(files) :]
+    if not all("://" in url for url in typed):  # never told: they have passwords
         raise ConfigError(
             "the database URL is not last", advice="e.g. eds import . URL"
         )
-    if not urls:
-        raise ConfigError(
-            "no database URL",
-            advice="e.g. eds import . postgresql://user:password@host/name",
-        )
+    urls = need_urls(ctx, elsewhere, typed)
     if not files:
         raise ConfigError("no files to import", advice="e.g. eds import . URL")
-    return tuple(map(Path, files)), tuple(dict.fromkeys(urls))
+    return tuple(map(Path, files)), urls
 
 
 def known_tables() -> tuple[str, ...]:

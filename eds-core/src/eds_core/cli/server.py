@@ -21,6 +21,7 @@ from .options import (
     tell_of_passwords,
 )
 from .policy import policy_of, policy_options
+from .secrets import need_urls, url_options
 
 
 def _ids(
@@ -32,6 +33,7 @@ def _ids(
 
 @click.command("server")
 @click.argument("urls", nargs=-1, metavar="URL...", envvar="EDS_URL")
+@url_options
 @click.option(
     "--creds",
     type=click.Path(path_type=Path),
@@ -107,7 +109,8 @@ def command(
     With --importer: load exported files into each, then exit; started again without
     it, the server goes on with what has changed meanwhile.
 
-    Every option can be a variable instead: EDS_CREDS, EDS_DRY_RUN, ..., and EDS_URL.
+    Every option can be a variable instead (EDS_CREDS, EDS_URL, ...), or a line of
+    eds.toml (creds = "shop.creds"); `eds config show` tells what comes of it.
 
     Exit codes: 0 stopped as asked, 1 error, 2 usage or configuration, 3 an import
     has quarantined some lines, 4 another EDS has taken over. `eds --help` lists the
@@ -128,13 +131,8 @@ def command(
             "no credentials: --creds is missing",
             advice="name the .creds file you were given: --creds shop.creds",
         )
-    if not urls:
-        raise ConfigError(
-            "no database URL",
-            advice="e.g. eds --creds shop.creds postgresql://user:password@host/name",
-        )
     tell_of_passwords(ctx, urls)
-    urls = tuple(dict.fromkeys(urls))
+    urls = need_urls(ctx, urls)
     servers = servers or (DEFAULT_SERVER,)
     if importer is not None and companies:
         raise ConfigError(
