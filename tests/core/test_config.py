@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from eds_core.cli import main
 from eds_core.cli.config_file import options_of
+from eds_core.private import exposed
 
 SECRET = "geh3im"
 URL = f"postgresql://eds:{SECRET}@127.0.0.1:1/shop"
@@ -281,3 +282,19 @@ def test_options_may_stand_before_the_command(given, command):
     from eds_core.cli.main import with_command
 
     assert with_command(given)[0] == command
+
+
+@pytest.mark.parametrize(
+    ("owner", "mode", "told"),
+    [
+        (1000, 0o600, 0),
+        (1000, 0o640, 0o640),
+        (1000, 0o604, 0o604),
+        (0, 0o640, 0),  # root's, and meant for the group that a service is in
+        (0, 0o644, 0o644),
+    ],
+)
+def test_a_group_may_read_what_is_not_this_users_own(owner, mode, told, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    found = os.stat_result((0o100000 | mode, 0, 0, 1, owner, 0, 0, 0, 0, 0))
+    assert exposed(found) == told

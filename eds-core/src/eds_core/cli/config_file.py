@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from eds_core.errors import ConfigError
-from eds_core.private import mode_for_others
+from eds_core.private import exposed
 from eds_core.urls import redact
 
 log = logging.getLogger("eds")
@@ -136,7 +136,7 @@ def _load(ctx: click.Context, param: click.Parameter, value: Path | None) -> Non
         str(own[name].name): value for name, value in checked.items() if name in own
     }
     secret = any(_is_secret(known[name], given[name]) for name in given)
-    ctx.meta[_META] = ConfigFile(path, tuple(given), mode_for_others(path), secret)
+    ctx.meta[_META] = ConfigFile(path, tuple(given), exposed(path.stat()), secret)
 
 
 def _found() -> Path | None:

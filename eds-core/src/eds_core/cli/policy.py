@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from eds_core.errors import ConfigError
-from eds_core.private import mode_for_others
+from eds_core.private import exposed
 
 if TYPE_CHECKING:
     from eds_core.policy import Policy
@@ -110,7 +110,7 @@ def _salt(ctx: click.Context) -> bytes:
 
 def _read_salt(path: Path) -> bytes:
     try:
-        if mode := mode_for_others(path):
+        if mode := exposed(path.stat()):
             log.warning("others can read %s (mode %04o): chmod 600 it", path, mode)
         return path.read_bytes().strip()
     except OSError as error:

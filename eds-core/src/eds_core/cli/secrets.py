@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from eds_core.errors import ConfigError
-from eds_core.private import mode_for_others
+from eds_core.private import exposed
 
 from .config_file import config_option, variable_of
 
@@ -75,7 +75,7 @@ def _variables(ctx: click.Context, *names: str) -> list[str]:
 
 def _read(path: Path) -> str:
     try:
-        if mode := mode_for_others(path):
+        if mode := exposed(path.stat()):
             log.warning("others can read %s (mode %04o): chmod 600 it", path, mode)
         text = path.read_text().strip()
     except (OSError, UnicodeError) as error:
