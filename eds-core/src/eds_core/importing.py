@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +17,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from .console import printable
+from .console import logged_above, printable
 from .importer.tally import FileTally, Tally
 
 _MOST_BARS = 12
@@ -67,25 +65,8 @@ def progress() -> Iterator[Callable[[Tallies], None]]:
                 shown[url] = _Shown(bars, bars.add_task(name, total=1.0, told=""))
             shown[url].refresh(tally)
 
-    with bars, _logged_above():
+    with bars, logged_above():
         yield refresh
-
-
-@contextmanager
-def _logged_above() -> Iterator[None]:
-    """While bars are shown, they take what goes to stderr and put it above them."""
-    handlers = [
-        handler
-        for handler in logging.getLogger("eds").handlers
-        if isinstance(handler, logging.StreamHandler)
-    ]
-    streams = [handler.setStream(sys.stderr) for handler in handlers]
-    try:
-        yield
-    finally:
-        for handler, stream in zip(handlers, streams, strict=True):
-            if stream is not None:
-                handler.setStream(stream)
 
 
 class _Shown:

@@ -12,7 +12,7 @@ import click
 from eds_core.console import printable
 from eds_core.errors import ConfigError, DecodeError
 
-from .secrets import need_url, split_urls, url_options, with_urls
+from .secrets import need_url, split_url, url_options, with_urls
 
 if TYPE_CHECKING:
     from eds_core.ledger import Ledger, Quarantined
@@ -72,7 +72,7 @@ def show(
     ctx: click.Context, *, given: tuple[str, ...], urls: tuple[str, ...], raw: bool
 ) -> None:
     """Show one entry with its reason, its headers and its payload."""
-    typed, ids = split_urls(given)
+    typed, ids = split_url(given)
     if len(ids) != 1:
         raise ConfigError("name the one entry's id", advice="eds quarantine list URL")
     with opened(need_url(ctx, urls, typed), read_only=True) as ledger:
@@ -130,7 +130,7 @@ def retry(
     everything: bool,
 ) -> None:
     """Ask the server to apply entries again: at once, or at its next start."""
-    typed, ids = split_urls(given)
+    typed, ids = split_url(given)
     url = need_url(ctx, urls, typed)
     chosen = _chosen(url, ids, everything=everything)
     with opened(url, read_only=not chosen) as ledger:
@@ -151,7 +151,7 @@ def drop(
     everything: bool,
 ) -> None:
     """Forget entries for good."""
-    typed, ids = split_urls(given)
+    typed, ids = split_url(given)
     url = need_url(ctx, urls, typed)
     chosen = _chosen(url, ids, everything=everything)
     with opened(url, read_only=not chosen) as ledger:

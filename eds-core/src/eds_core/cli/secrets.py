@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ log = logging.getLogger("eds")
 F = TypeVar("F", bound=Callable[..., Any] | click.Command)
 
 _META = "eds.secret."
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _NEAREST = (
     ParameterSource.PROMPT,
     ParameterSource.COMMANDLINE,
@@ -141,7 +143,7 @@ def with_urls(function: F) -> F:
     return url_options(option(function))
 
 
-def split_urls(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Tell the URLs from the others."""
-    urls = tuple(each for each in given if "://" in each)
-    return urls, tuple(each for each in given if "://" not in each)
+def split_url(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The URL, if it is the first of the arguments, and the others."""
+    first = tuple(given[:1]) if given and _URL.match(given[0]) else ()
+    return first, tuple(given[len(first) :])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,6 +24,8 @@ from .options import (
 )
 from .policy import policy_of, policy_options
 from .secrets import need_urls, url_options
+
+log = logging.getLogger("eds")
 
 
 def _ids(
@@ -79,6 +83,12 @@ def _ids(
 @click.option(
     "--trace-nats", is_flag=True, envvar="EDS_TRACE_NATS", help="Show NATS traffic."
 )
+@click.option(
+    "--live",
+    is_flag=True,
+    envvar="EDS_LIVE",
+    help="On a terminal: show rates, latencies and tables below the log.",
+)
 @health_options
 @log_format_option
 @policy_options
@@ -97,6 +107,7 @@ def command(
     dry_run: bool,
     dump_dir: Path | None,
     trace_nats: bool,
+    live: bool,
     health_host: str | None,
     health_port: int | None,
     verbose: bool,
@@ -126,6 +137,7 @@ def command(
         timestamp=timestamp,
         log_format=log_format,
     )
+    show = live and _has_terminal(silent=silent, log_format=log_format)
     if creds is None:
         raise ConfigError(
             "no credentials: --creds is missing",
@@ -173,4 +185,19 @@ def command(
         health=health_of(health_host, health_port),
         policy=policy_of(ctx),
     )
-    ctx.exit(serve(options, tuple(installed_plugins())))
+    plugins = tuple(installed_plugins())
+    if show:
+        from .watching import serve_and_show
+
+        ctx.exit(serve_and_show(options, plugins))
+    ctx.exit(serve(options, plugins))
+
+
+def _has_terminal(*, silent: bool, log_format: str) -> bool:
+    """Whether there is somebody to show something to."""
+    if silent or log_format != "text":
+        raise ConfigError("--live does not go with --silent or --log-format json")
+    if not sys.stdout.isatty():
+        log.info("no terminal: nothing of --live can be shown, only this log")
+        return False
+    return True
