@@ -114,6 +114,20 @@ def _handler(formatter: logging.Formatter) -> logging.Handler:
     return handler
 
 
+class Notes:
+    """What a command tells besides its log: lines for people, or more of the log."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def say(self, text: str, *, err: bool = True, level: int = logging.INFO) -> None:
+        """A line on stderr or stdout; as JSON an object of the log, with *level*."""
+        if self.as_json:
+            logging.getLogger("eds").log(level, "%s", text)
+        else:
+            click.echo(printable(text), err=err)
+
+
 @contextmanager
 def logged_above() -> Iterator[None]:
     """Inside of one of rich's displays: what is logged goes above it.

@@ -119,17 +119,31 @@ def progress_line(tally: Tally) -> str:
 
 def summary(tally: Tally, *, dry_run: bool) -> None:
     """What was done, by table."""
-    total = tally.total()
-    shown = _WOULD if dry_run else _DONE
-    if not total.deleted:
-        shown = shown[:-1]
+    shown = _shown_columns(tally, dry_run=dry_run)
     table = Table("table", *(name for name, _ in shown), box=None)
     for column in table.columns[1:]:
         column.justify = "right"
-    sums = tally.by_table()
-    for one in [*sums, replace(total, table="total")] if len(sums) > 1 else sums:
+    for one in _with_total(tally):
         table.add_row(printable(one.table), *(f"{number(one)}" for _, number in shown))
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDE)
     console.print(table, markup=False)
+
+
+def summary_lines(tally: Tally, *, dry_run: bool) -> Iterator[str]:
+    """The same in words, a line for each table."""
+    shown = _shown_columns(tally, dry_run=dry_run)
+    for one in _with_total(tally):
+        numbers = ", ".join(f"{number(one)} {name}" for name, number in shown)
+        yield f"{one.table}: {numbers}"
+
+
+def _shown_columns(tally: Tally, *, dry_run: bool) -> _Columns:
+    every = _WOULD if dry_run else _DONE
+    return every if tally.total().deleted else every[:-1]
+
+
+def _with_total(tally: Tally) -> list[FileTally]:
+    sums = tally.by_table()
+    return [*sums, replace(tally.total(), table="total")] if len(sums) > 1 else sums

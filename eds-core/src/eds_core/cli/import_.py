@@ -15,6 +15,7 @@ from eds_core.errors import ConfigError
 from .options import (
     Bytes,
     Prefix,
+    log_format_option,
     logging_options,
     servers_option,
     set_up,
@@ -115,6 +116,7 @@ from .secrets import need_urls, with_urls
     help="Refuse to unpack more than that in all, e.g. 50G.",
 )
 @policy_options
+@log_format_option
 @logging_options
 @click.pass_context
 def command(
@@ -136,6 +138,7 @@ def command(
     restart: bool,
     max_ratio: float,
     max_unpacked: int,
+    log_format: str,
     verbose: bool,
     silent: bool,
     timestamp: bool,
@@ -156,7 +159,13 @@ def command(
 
     from .imports import run_imports
 
-    set_up(ctx, verbose=verbose, silent=silent, timestamp=timestamp)
+    set_up(
+        ctx,
+        verbose=verbose,
+        silent=silent,
+        timestamp=timestamp,
+        log_format=log_format,
+    )
     files, urls = _files_and_urls(ctx, paths, urls)
     if repair and not verify:
         raise ConfigError("--repair goes with --verify")
@@ -183,7 +192,7 @@ def command(
         policy=policy_of(ctx),
     )
     several = [options(url=url, limits=Limits(max_ratio, max_unpacked)) for url in urls]
-    ctx.exit(run_imports(several, silent=silent))
+    ctx.exit(run_imports(several, silent=silent, as_json=log_format == "json"))
 
 
 def _files_and_urls(

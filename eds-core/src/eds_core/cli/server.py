@@ -171,7 +171,8 @@ def command(
             )
             for url in urls
         ]
-        ctx.exit(run_imports(imports, silent=silent))
+        as_json = log_format == "json"
+        ctx.exit(run_imports(imports, silent=silent, as_json=as_json))
     options = ServerOptions(
         credentials=creds,
         urls=urls,
