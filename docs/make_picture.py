@@ -12,8 +12,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from eds_core.demo import DemoOptions, Pulse, run_demo
+from eds_core.demo import DemoOptions, run_demo
 from eds_core.live import view
+from eds_core.pulse import Pulse
 
 _FONTS = re.compile(r"@font-face\s*{.*?}", re.DOTALL)  # loaded from elsewhere
 _EVENTS, _RATE = 2_000, 200.0

@@ -13,6 +13,9 @@ import servers
 
 pytest_plugins = ["pytester", "required", "survives"]
 
+# No test takes its options from a file of whoever runs it.
+os.environ["EDS_CONFIG"] = os.devnull
+
 settings.register_profile("dev", settings.get_profile("default"))
 settings.register_profile(
     "ci",

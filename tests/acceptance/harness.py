@@ -100,6 +100,7 @@ def environment(home):
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": "200",
+        "EDS_CONFIG": os.devnull,  # and not what this machine has in /etc/eds
         "EDS_HEALTH_PORT": "0",  # many run side by side
     }
 

@@ -166,6 +166,28 @@ def test_broken_lines_are_kept_and_the_rest_goes_on(tmp_path, url):
     scene(tmp_path, work, events=10)
 
 
+def test_an_import_can_be_logged_as_objects(tmp_path, sqlite_url):
+    async def work(sandbox):
+        lines = (b'{"id":"1","name":"a"}', b"[1]")
+        packed(tmp_path / "files" / "label.json.gz", jsonl(*lines))
+        brand = packed(tmp_path / "files" / "brand.json.gz", jsonl(b'{"id":"1"}'))
+        brand.write_bytes(brand.read_bytes()[:-4])
+        args = ("--log-format", "json")
+        return await imported(
+            sandbox, tmp_path / "files", url=sqlite_url, args=args, code=1
+        )
+
+    ended = scene(tmp_path, work, events=10)
+
+    said = [json.loads(line) for line in ended.err.splitlines()]
+    by_level = {level: [] for level in ("INFO", "WARNING", "ERROR")}
+    for each in said:
+        by_level[each["severity"]].append(each["message"])
+    assert ended.out == ""
+    assert "label: 2 read, 1 inserted, 0 updated" in "\n".join(by_level["INFO"])
+    assert "brand.json.gz" in "\n".join(by_level["ERROR"])
+
+
 def test_a_row_that_the_database_rejects_is_kept_and_can_be_retried(tmp_path, url):
     async def work(sandbox):
         lines = [

@@ -1,6 +1,7 @@
 """``eds export`` as a user runs it: its words, exit codes, files and secrets."""
 
 import asyncio
+import json
 import os
 import pty
 import re
@@ -43,6 +44,30 @@ def test_it_prints_the_files_and_says_how_it_went(api, tmp_path):
     assert f"{api.url} exports order" in ended.err
     assert re.search(r"ndjson\.gz: [\d.]+ kB, complete", ended.err)
     assert re.search(r"1 files, not older than 20\d\d-\d\d-\d\d .* UTC", ended.err)
+
+
+def test_it_can_be_logged_as_objects_beside_the_files(api, tmp_path):
+    api.faults.failed = {"order": "took too long"}
+    args = ("--table", "order", "--table", "label", "--bulk", "--log-format", "json")
+
+    ended = exporting(api, tmp_path, *args)
+
+    said = [json.loads(line) for line in ended.err.splitlines()]
+    (failed,) = [each["message"] for each in said if each["severity"] == "ERROR"]
+    assert ended.code == 1
+    assert rows(Path(ended.out.removesuffix("\n"))) == expected(api, "label")
+    assert "order was not exported: took too long" in failed
+    assert any("complete" in each["message"] for each in said)
+
+
+def test_the_key_can_be_in_a_file_of_its_own(api, tmp_path):
+    (tmp_path / "key").write_text(f"{KEY}\n")
+    env = {"SM_APIKEY": "", "EDS_API_KEY_FILE": str(tmp_path / "key")}
+
+    ended = exporting(api, tmp_path, "--table", "order", env=env)
+
+    assert ended.code == 0, ended.err
+    assert KEY not in ended.err
 
 
 def test_all_of_it_can_come_from_the_environment(api, tmp_path):

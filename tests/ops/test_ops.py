@@ -78,18 +78,28 @@ def test_the_service_may_do_little(systemd_analyze):
 
 def known_variables():
     server = main.get_command(None, "server")
-    options = {f"EDS_{option.name.upper()}" for option in server.params}
-    return options | {"EDS_URL"}
+    return {option.envvar for option in server.params}
 
 
 @pytest.mark.parametrize(
     "place",
-    ["systemd/eds.env.example", "docker/compose.yaml", "kubernetes/eds.yaml"],
+    ["systemd/eds.service", "docker/compose.yaml", "kubernetes/eds.yaml"],
 )
 def test_every_variable_is_one_that_the_server_reads(place):
     used = set(re.findall(r"\bEDS_[A-Z_]+", (OPS / place).read_text()))
-    assert {"EDS_CREDS", "EDS_URL"} <= used
+    assert used
     assert used <= known_variables()
+
+
+def test_the_file_with_options_is_one_that_the_server_takes(tmp_path):
+    example = OPS / "systemd" / "eds.toml.example"
+    file = shutil.copy(example, tmp_path / "eds.toml")
+    eds = Path(sys.prefix) / "bin" / "eds"
+    found = json.loads(run(eds, "config", "show", "--json", "--config", file))
+    values = {each["name"]: each["values"] for each in found["options"]}
+    assert values["creds"] == [str(tmp_path / "shop.creds")]
+    assert values["url"] == ["postgresql://eds:***@localhost/shop"]
+    assert "EDS_CONFIG=/etc/eds/eds.toml" in UNIT.read_text()
 
 
 def test_a_release_has_its_version_and_its_news(tmp_path):

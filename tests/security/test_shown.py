@@ -9,12 +9,12 @@ from rich.console import Console
 
 from eds_core.cli.main import main
 from eds_core.console import printable, set_up_logging
-from eds_core.demo import Pulse
 from eds_core.destination import open_destination
 from eds_core.errors import EdsError
 from eds_core.event import Message
 from eds_core.ledger import Quarantined
 from eds_core.live import view
+from eds_core.pulse import Pulse
 
 HOSTILE = {
     "newline": "x\nERROR forged",

@@ -8,6 +8,8 @@ import re
 import sys
 import traceback
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
@@ -110,6 +112,37 @@ def _handler(formatter: logging.Formatter) -> logging.Handler:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     return handler
+
+
+class Notes:
+    """What a command tells besides its log: lines for people, or more of the log."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def say(self, text: str, *, err: bool = True, level: int = logging.INFO) -> None:
+        """A line on stderr or stdout; as JSON an object of the log, with *level*."""
+        if self.as_json:
+            logging.getLogger("eds").log(level, "%s", text)
+        else:
+            click.echo(printable(text), err=err)
+
+
+@contextmanager
+def logged_above() -> Iterator[None]:
+    """Inside of one of rich's displays: what is logged goes above it.
+
+    The display takes what is written to ``sys.stderr``, but a handler has its own.
+    """
+    logger = logging.getLogger("eds")
+    handlers = [h for h in logger.handlers if isinstance(h, logging.StreamHandler)]
+    streams = [handler.setStream(sys.stderr) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, stream in zip(handlers, streams, strict=True):
+            if stream is not None:
+                handler.setStream(stream)
 
 
 def show_error(error: EdsError) -> None:

@@ -10,7 +10,6 @@ import base64
 import os
 import re
 import shlex
-import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from nacl.exceptions import CryptoError
 from nacl.signing import VerifyKey
 
 from .errors import ConfigError
+from .private import exposed
 
 #: How long before they expire credentials are warned of.
 EXPIRES_SOON = timedelta(days=14)
@@ -45,14 +45,14 @@ class Credentials:
     account: str  # the public key of the NATS account
     expires: datetime | None = None
     session: str | None = None
-    mode: int = 0o600  # the file's permission bits
+    exposed: int = 0  # the file's permission bits, if too many may read it
 
     def warnings(self, now: datetime) -> list[str]:
         """What the user should mend, one sentence each; empty when all is well."""
         found = []
-        if self.mode & 0o077:
+        if self.exposed:
             found.append(
-                f"others can read {self.path} (mode {self.mode:04o}): "
+                f"others can read {self.path} (mode {self.exposed:04o}): "
                 f"chmod 600 {shlex.quote(str(self.path))}"
             )
         if self.expires is not None and self.expires - now <= EXPIRES_SOON:
@@ -81,7 +81,7 @@ class _Claims(msgspec.Struct):
 def read_credentials(path: Path, now: datetime | None = None) -> Credentials:
     """Read and check the file at *path*. Raises ConfigError, also when expired."""
     text, mode = _read(path)
-    found = parse_credentials(text, path=path, mode=mode)
+    found = parse_credentials(text, path=path, exposed=mode)
     if found.expires is not None and found.expires <= (now or datetime.now(UTC)):
         raise ConfigError(
             f"{path} expired at {_utc(found.expires)}", advice=_ASK, code=_EXPIRED
@@ -90,7 +90,7 @@ def read_credentials(path: Path, now: datetime | None = None) -> Credentials:
 
 
 def parse_credentials(
-    text: str, *, path: Path = Path("credentials"), mode: int = 0o600
+    text: str, *, path: Path = Path("credentials"), exposed: int = 0
 ) -> Credentials:
     """Return what the decorated file *text* says. Raises ConfigError.
 
@@ -108,14 +108,14 @@ def parse_credentials(
         account=claims.nats.issuer_account or claims.iss,
         expires=_expires(claims.exp, path),
         session=next(iter(_matches(_SESSION, subjects)), None),
-        mode=mode,
+        exposed=exposed,
     )
 
 
 def _read(path: Path) -> tuple[str, int]:
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            mode = exposed(os.fstat(file.fileno()))
             data = file.read(_LARGEST + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise _unreadable(path, error) from error
@@ -123,7 +123,7 @@ def _read(path: Path) -> tuple[str, int]:
         raise ConfigError(
             f"{path} is too large for a credentials file", advice=_WHOLE, code=_DAMAGED
         )
-    return data.decode("utf-8", "replace"), mode if os.name == "posix" else 0o600
+    return data.decode("utf-8", "replace"), mode
 
 
 def _unreadable(path: Path, error: Exception) -> ConfigError:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +17,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from .console import printable
+from .console import logged_above, printable
 from .importer.tally import FileTally, Tally
 
 _MOST_BARS = 12
@@ -67,25 +65,8 @@ def progress() -> Iterator[Callable[[Tallies], None]]:
                 shown[url] = _Shown(bars, bars.add_task(name, total=1.0, told=""))
             shown[url].refresh(tally)
 
-    with bars, _logged_above():
+    with bars, logged_above():
         yield refresh
-
-
-@contextmanager
-def _logged_above() -> Iterator[None]:
-    """While bars are shown, they take what goes to stderr and put it above them."""
-    handlers = [
-        handler
-        for handler in logging.getLogger("eds").handlers
-        if isinstance(handler, logging.StreamHandler)
-    ]
-    streams = [handler.setStream(sys.stderr) for handler in handlers]
-    try:
-        yield
-    finally:
-        for handler, stream in zip(handlers, streams, strict=True):
-            if stream is not None:
-                handler.setStream(stream)
 
 
 class _Shown:
@@ -138,17 +119,31 @@ def progress_line(tally: Tally) -> str:
 
 def summary(tally: Tally, *, dry_run: bool) -> None:
     """What was done, by table."""
-    total = tally.total()
-    shown = _WOULD if dry_run else _DONE
-    if not total.deleted:
-        shown = shown[:-1]
+    shown = _shown_columns(tally, dry_run=dry_run)
     table = Table("table", *(name for name, _ in shown), box=None)
     for column in table.columns[1:]:
         column.justify = "right"
-    sums = tally.by_table()
-    for one in [*sums, replace(total, table="total")] if len(sums) > 1 else sums:
+    for one in _with_total(tally):
         table.add_row(printable(one.table), *(f"{number(one)}" for _, number in shown))
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDE)
     console.print(table, markup=False)
+
+
+def summary_lines(tally: Tally, *, dry_run: bool) -> Iterator[str]:
+    """The same in words, a line for each table."""
+    shown = _shown_columns(tally, dry_run=dry_run)
+    for one in _with_total(tally):
+        numbers = ", ".join(f"{number(one)} {name}" for name, number in shown)
+        yield f"{one.table}: {numbers}"
+
+
+def _shown_columns(tally: Tally, *, dry_run: bool) -> _Columns:
+    every = _WOULD if dry_run else _DONE
+    return every if tally.total().deleted else every[:-1]
+
+
+def _with_total(tally: Tally) -> list[FileTally]:
+    sums = tally.by_table()
+    return [*sums, replace(tally.total(), table="total")] if len(sums) > 1 else sums

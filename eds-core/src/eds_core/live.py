@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.columns import Columns
@@ -11,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from .demo import Pulse
+    from .pulse import Pulse
 
 _TABLES_SHOWN = 24
 
@@ -20,13 +21,14 @@ def milliseconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1000:.1f} ms"
 
 
-def view(pulse: Pulse, where: str) -> RenderableType:
-    """One frame."""
+def view(pulse: Pulse, where: str, troubles: Sequence[str] = ()) -> RenderableType:
+    """One frame for one destination; *troubles* say why it is not kept up."""
+    told = [Text(each, style="bold red") for each in troubles]
     return Panel(
-        Group(_figures(pulse), Text(), _tables(pulse)),
+        Group(_figures(pulse), *told, Text(), _tables(pulse)),
         title="EDS",
         subtitle=Text(where),
-        border_style="cyan",
+        border_style="red" if told else "cyan",
     )
 
 

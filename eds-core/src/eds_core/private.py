@@ -36,6 +36,18 @@ def _check_ours(descriptor: int, path: Path) -> None:
     os.fchmod(descriptor, 0o600)
 
 
+def exposed(found: os.stat_result) -> int:
+    """The permission bits of a file that holds a secret, if too many may read it.
+
+    Else 0. Its group may, unless the file is this user's: a file of root's is meant
+    to be read by the group that a service is in.
+    """
+    if os.name != "posix" or not stat.S_ISREG(found.st_mode):
+        return 0
+    mode = stat.S_IMODE(found.st_mode)
+    return mode if mode & (0o077 if found.st_uid == os.geteuid() else 0o007) else 0
+
+
 def make_private(path: Path) -> None:
     """Make an empty file at *path*, for others to write to; one that exists stays."""
     try:

@@ -21,6 +21,7 @@ from .dryrun import DryRun
 from .dump import Dump
 from .errors import ConfigError, EdsError, TakenOver, told
 from .health import Health, HealthOptions
+from .health.snapshot import Snapshot
 from .pipeline import Options, Pipeline
 from .policy import Policy
 from .standing import State
@@ -72,7 +73,9 @@ class Server:
         on_ready: Callable[[], None] = lambda: None,
         *,
         signals: bool = True,
+        observers: Sequence[object] = (),
     ) -> None:
+        """*observers*: one for each URL, or none; *plugins* are for all of them."""
         self._options = options
         self._signals = signals
         self._on_ready = on_ready
@@ -86,9 +89,10 @@ class Server:
         plugins = tuple(plugins)
         policy = options.policy.plugins() if options.policy is not None else ()
         self._transforms = find_transforms((*policy, *plugins))
+        several = [observers] if observers else []
         self._destinations = [
-            Destination(driver, (*plugins, meter))
-            for driver, meter in zip(drivers, self._health.meters, strict=True)
+            Destination(driver, (*plugins, *own))
+            for driver, *own in zip(drivers, self._health.meters, *several, strict=True)
         ]
         self._pipelines: list[Pipeline] = []
         self._ready = 0
@@ -120,6 +124,11 @@ class Server:
             finally:
                 for task in besides:
                     task.cancel()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """How everything stood within the last second."""
+        return self._health.snapshot
 
     def _states(self) -> list[State]:
         return [pipeline.state() for pipeline in self._pipelines]

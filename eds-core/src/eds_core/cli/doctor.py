@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from eds_core.findings import Finding, Verdict
 
 from .findings import show
 from .options import servers_option
+from .secrets import url_options, urls_of
 
 if TYPE_CHECKING:
     from eds_core.doctor import Question
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("doctor", short_help="What is wrong, and what to do about it.")
 @click.argument("urls", nargs=-1, metavar="[URL]...", envvar="EDS_URL")
+@url_options
 @click.option(
     "--creds",
     type=click.Path(path_type=Path),
@@ -46,9 +47,12 @@ def command(
 
     Exit codes: 0 nothing is wrong, 1 something is.
     """
+    import asyncio
+
     from eds_core.doctor import Question
     from eds_core.server import DEFAULT_SERVER
 
+    urls = urls_of(ctx, urls)
     if not urls and creds is None:
         raise ConfigError(
             "there is nothing to look at",

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import click
-
-from eds_core.console import printable
+from eds_core.console import Notes, logged_above, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -31,7 +29,8 @@ class Silence:
 class Lines:
     """A line per file every few seconds, and when it is complete."""
 
-    def __init__(self) -> None:
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
         self._lock = Lock()
         self._next: dict[str, float] = {}
         self._done: dict[str, int] = {}
@@ -44,12 +43,12 @@ class Lines:
                 return
             self._next[name] = now + EVERY
         of = f" of {size(total)}, {done * 100 // total} %" if total else ""
-        click.echo(f"{printable(name)}: {size(done)}{of}", err=True)
+        self._notes.say(f"{name}: {size(done)}{of}")
 
     def finished(self, name: str) -> None:
         with self._lock:
             done = self._done.pop(name, 0)
-        click.echo(f"{printable(name)}: {size(done)}, complete", err=True)
+        self._notes.say(f"{name}: {size(done)}, complete")
 
 
 class Terminal:
@@ -77,14 +76,16 @@ class Terminal:
 
 
 @contextmanager
-def shown_downloads(*, silent: bool) -> Iterator[Silence | Lines | Terminal]:
+def shown_downloads(
+    notes: Notes, *, silent: bool
+) -> Iterator[Silence | Lines | Terminal]:
     """Show what the progress that this gives is told."""
     if silent:
         yield Silence()
-    elif not sys.stderr.isatty():
-        yield Lines()
+    elif notes.as_json or not sys.stderr.isatty():
+        yield Lines(notes)
     else:
-        with _bars() as bars:
+        with _bars() as bars, logged_above():
             yield Terminal(bars)
 
 

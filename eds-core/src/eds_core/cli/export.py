@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from eds_core.console import printable, set_up_logging
+from eds_core.console import Notes
 from eds_core.errors import ConfigError
 
+from .config_file import Secret, config_of, config_option
 from .downloads import shown_downloads
-from .options import Duration, logging_options, set_up
+from .options import Duration, log_format_option, logging_options, set_up
+from .secrets import in_file, secret_file_option
 
 if TYPE_CHECKING:
     from eds_core.export import ApiKey, Exported, ExportOptions
@@ -64,9 +66,12 @@ def _tables(
 @click.option(
     "--api-key",
     envvar=["SM_APIKEY", "EDS_API_KEY"],
+    type=Secret(),
     metavar="KEY",
     help="The API key. Better in SM_APIKEY, where no list of processes shows it.",
 )
+@secret_file_option("api_key", "--api-key-file", "The API key is in this file.")
+@config_option
 @click.option(
     "--api-url",
     envvar="EDS_API_URL",
@@ -113,6 +118,7 @@ def _tables(
     envvar="EDS_CREDS",
     help="The credentials file, for --then-import.",
 )
+@log_format_option
 @logging_options
 @click.pass_context
 def command(
@@ -129,6 +135,7 @@ def command(
     fresh: bool,
     then_import: str | None,
     creds: Path | None,
+    log_format: str,
     verbose: bool,
     silent: bool,
     timestamp: bool,
@@ -140,7 +147,13 @@ def command(
     """
     from eds_core.export import ExportOptions
 
-    set_up(ctx, verbose=verbose, silent=silent, timestamp=timestamp)
+    set_up(
+        ctx,
+        verbose=verbose,
+        silent=silent,
+        timestamp=timestamp,
+        log_format=log_format,
+    )
     if everything == bool(tables):
         raise ConfigError(
             "name the tables to export, or all of them",
@@ -148,7 +161,7 @@ def command(
         )
     importer = _import_command(ctx) if then_import else None
     _warn_of_argument(ctx)
-    key = _key(api_key)
+    key = _key(in_file(ctx, "api_key") or api_key)
     options = ExportOptions(
         api=_api(api_url, key),
         directory=output,
@@ -158,10 +171,16 @@ def command(
         wait=wait.total_seconds(),
         jobs=jobs,
     )
-    exported = _export(ctx, options, key, timestamp=timestamp)
+    notes = Notes(as_json=log_format == "json")
+    exported = _export(notes, options, key, silent=silent)
     code = 1 if exported.failed else 0
     if importer is not None and then_import is not None:
-        args = [*_stream(creds, exported), *map(str, exported.paths), then_import]
+        args = [
+            *_config(ctx),
+            *_stream(creds, exported),
+            *map(str, exported.paths),
+            then_import,
+        ]
         code = _worst(code, _run_import(ctx, importer, args))
     ctx.exit(code)
 
@@ -179,13 +198,13 @@ def _warn_of_argument(ctx: click.Context) -> None:
 def _key(given: str | None) -> ApiKey:
     from eds_core.export import ApiKey
 
-    if given is None and sys.stdin.isatty():
+    if not given and sys.stdin.isatty():
         given = click.prompt("API key", hide_input=True, err=True)
-    if given is None:
+    if not given:
         raise ConfigError(
             "no API key",
-            advice="put it into the environment variable SM_APIKEY; on a terminal, "
-            "EDS asks for it",
+            advice="put it into the environment variable SM_APIKEY, or into a file for "
+            "--api-key-file; on a terminal, EDS asks for it",
         )
     return ApiKey(given.strip())
 
@@ -197,32 +216,28 @@ def _api(given: str | None, key: ApiKey) -> str:
 
 
 def _export(
-    ctx: click.Context, options: ExportOptions, key: ApiKey, *, timestamp: bool
+    notes: Notes, options: ExportOptions, key: ApiKey, *, silent: bool
 ) -> Exported:
     from eds_core.export import export
 
-    silent, verbose = ctx.meta["eds.silent"], ctx.meta["eds.verbose"]
-    with shown_downloads(silent=silent) as progress:
-        # Once more: the log goes to where the bars let it through.
-        set_up_logging(verbose=verbose, silent=silent, timestamp=timestamp)
+    with shown_downloads(notes, silent=silent) as progress:
         exported = export(options, key, progress)
-    set_up_logging(verbose=verbose, silent=silent, timestamp=timestamp)
     if not silent:
-        _tell(exported)
+        _tell(notes, exported)
     return exported
 
 
-def _tell(exported: Exported) -> None:
+def _tell(notes: Notes, exported: Exported) -> None:
     for path in exported.paths:
-        click.echo(path)
+        click.echo(path)  # the result, whatever the log looks like
     if exported.empty:
-        click.echo(f"no rows: {printable(', '.join(exported.empty))}", err=True)
+        notes.say(f"no rows: {', '.join(exported.empty)}")
     for table, reason in exported.failed.items():
-        text = printable(f"{table} was not exported: {reason}")
-        click.echo(f"error: {text}", err=True)
+        error = "" if notes.as_json else "error: "
+        notes.say(f"{error}{table} was not exported: {reason}", level=logging.ERROR)
     if exported.snapshot:
         when = f"{exported.snapshot:%Y-%m-%d %H:%M:%S} UTC"
-        click.echo(f"{len(exported.paths)} files, not older than {when}", err=True)
+        notes.say(f"{len(exported.paths)} files, not older than {when}")
 
 
 def _import_command(ctx: click.Context) -> click.Command:
@@ -232,6 +247,13 @@ def _import_command(ctx: click.Context) -> click.Command:
     if found is None:
         raise ConfigError("--then-import: this version of EDS has no `eds import`")
     return found
+
+
+def _config(ctx: click.Context) -> Sequence[str]:
+    """A file that was typed is the import's as well; it finds others by itself."""
+    typed = ctx.get_parameter_source("config") is ParameterSource.COMMANDLINE
+    found = config_of(ctx) if typed else None
+    return ["--config", str(found.path)] if found else []
 
 
 def _stream(creds: Path | None, exported: Exported) -> Sequence[str]:
@@ -249,11 +271,12 @@ def _run_import(
 ) -> int:
     """Run it in this process, where no list of processes shows the URL.
 
-    Returns its exit code. Options that are not given it takes from the environment.
+    Returns its exit code. Options that are not given it takes from the
+    environment and from ``eds.toml``.
     """
-    switches = [
-        f"--{name}" for name in ("verbose", "silent") if ctx.meta[f"eds.{name}"]
-    ]
+    names = ("verbose", "silent", "timestamp")
+    switches = [f"--{name}" for name in names if ctx.params[name]]
+    switches += ["--log-format=json"] if ctx.meta["eds.json"] else []
     try:
         with importer.make_context(
             _IMPORT, [*switches, *args], parent=ctx.parent

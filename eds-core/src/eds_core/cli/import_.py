@@ -15,18 +15,25 @@ from eds_core.errors import ConfigError
 from .options import (
     Bytes,
     Prefix,
+    log_format_option,
     logging_options,
     servers_option,
     set_up,
     start_time_option,
 )
 from .policy import policy_of, policy_options
+from .secrets import need_urls, with_urls
 
 
 @click.command("import")
 @click.argument(
-    "paths", nargs=-1, required=True, metavar="PATH... URL...", envvar="EDS_IMPORT"
+    "paths",
+    nargs=-1,
+    type=click.Path(),  # which takes a URL as it is
+    metavar="PATH... URL...",
+    envvar="EDS_IMPORT",
 )
+@with_urls
 @click.option(
     "--creds",
     type=click.Path(path_type=Path),
@@ -109,12 +116,14 @@ from .policy import policy_of, policy_options
     help="Refuse to unpack more than that in all, e.g. 50G.",
 )
 @policy_options
+@log_format_option
 @logging_options
 @click.pass_context
 def command(
     ctx: click.Context,
     *,
     paths: tuple[str, ...],
+    urls: tuple[str, ...],
     creds: Path | None,
     servers: tuple[str, ...],
     consumer_prefix: str,
@@ -129,6 +138,7 @@ def command(
     restart: bool,
     max_ratio: float,
     max_unpacked: int,
+    log_format: str,
     verbose: bool,
     silent: bool,
     timestamp: bool,
@@ -149,8 +159,14 @@ def command(
 
     from .imports import run_imports
 
-    set_up(ctx, verbose=verbose, silent=silent, timestamp=timestamp)
-    files, urls = _files_and_urls(paths)
+    set_up(
+        ctx,
+        verbose=verbose,
+        silent=silent,
+        timestamp=timestamp,
+        log_format=log_format,
+    )
+    files, urls = _files_and_urls(ctx, paths, urls)
     if repair and not verify:
         raise ConfigError("--repair goes with --verify")
     if verify and dry_run:
@@ -176,27 +192,23 @@ def command(
         policy=policy_of(ctx),
     )
     several = [options(url=url, limits=Limits(max_ratio, max_unpacked)) for url in urls]
-    ctx.exit(run_imports(several, silent=silent))
+    ctx.exit(run_imports(several, silent=silent, as_json=log_format == "json"))
 
 
 def _files_and_urls(
-    given: tuple[str, ...],
+    ctx: click.Context, given: tuple[str, ...], elsewhere: tuple[str, ...]
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """The URLs come last, unless EDS_URL has them."""
+    """The URLs come last, unless they are not among the arguments at all."""
     files = tuple(takewhile(lambda one: "://" not in one, given))
-    urls = given[len(files) :] or tuple(os.environ.get("EDS_URL", "").split())
-    if not all("://" in url for url in urls):  # never told: they have passwords
+    typed = given[len(files) :]
+    if not all("://" in url for url in typed):  # never told: they have passwords
         raise ConfigError(
             "the database URL is not last", advice="e.g. eds import . URL"
         )
-    if not urls:
-        raise ConfigError(
-            "no database URL",
-            advice="e.g. eds import . postgresql://user:password@host/name",
-        )
+    urls = need_urls(ctx, elsewhere, typed)
     if not files:
         raise ConfigError("no files to import", advice="e.g. eds import . URL")
-    return tuple(map(Path, files)), tuple(dict.fromkeys(urls))
+    return tuple(map(Path, files)), urls
 
 
 def known_tables() -> tuple[str, ...]:

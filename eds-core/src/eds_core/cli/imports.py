@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-import click
-
-from eds_core.console import printable
+from eds_core.console import Notes
 from eds_core.errors import ConfigError, EdsError, told
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ _SOME_QUARANTINED = 3
 _WORST_FIRST = (1, 2, _SOME_QUARANTINED, 0)
 
 
-def run_imports(several: Sequence[ImportOptions], *, silent: bool = False) -> int:
+def run_imports(
+    several: Sequence[ImportOptions], *, silent: bool = False, as_json: bool = False
+) -> int:
     """Run imports side by side, with their progress shown; the exit code.
 
     Of several: an error, else what the user must change, else quarantined lines,
@@ -30,11 +32,12 @@ def run_imports(several: Sequence[ImportOptions], *, silent: bool = False) -> in
     from eds_core.plugins import installed_plugins
 
     running = Imports(several, tuple(installed_plugins()))
-    ended = asyncio.run(_shown(running, silent=silent))
+    notes = Notes(as_json=as_json)
+    ended = asyncio.run(_shown(running, notes, silent=silent))
     if len(ended) == 1 and isinstance(ended[0], EdsError):
         raise ended[0]
     if not silent:
-        _tell(running, ended, several)
+        _tell(notes, running, ended, several)
     codes = {_code(one, options) for one, options in zip(ended, several, strict=True)}
     return next(code for code in _WORST_FIRST if code in codes)
 
@@ -47,11 +50,13 @@ def _code(ended: Outcome | EdsError, options: ImportOptions) -> int:
     return _SOME_QUARANTINED if ended.tally.total().quarantined else 0
 
 
-async def _shown(running: Imports, *, silent: bool) -> list[Outcome | EdsError]:
+async def _shown(
+    running: Imports, notes: Notes, *, silent: bool
+) -> list[Outcome | EdsError]:
     if silent:
         return await running.run()
-    show = _bars if sys.stderr.isatty() else _lines
-    showing = asyncio.create_task(show(running))
+    bars = sys.stderr.isatty() and not notes.as_json
+    showing = asyncio.create_task(_bars(running) if bars else _lines(running, notes))
     try:
         return await running.run()
     finally:
@@ -68,7 +73,7 @@ async def _bars(running: Imports) -> None:
             await asyncio.sleep(0.2)
 
 
-async def _lines(running: Imports) -> None:
+async def _lines(running: Imports, notes: Notes) -> None:
     from eds_core.importing import progress_line
 
     while True:
@@ -76,10 +81,11 @@ async def _lines(running: Imports) -> None:
         tallies = running.tallies
         for url, tally in tallies:
             if told := progress_line(tally):
-                click.echo(f"{url}: {told}" if len(tallies) > 1 else told, err=True)
+                notes.say(f"{url}: {told}" if len(tallies) > 1 else told)
 
 
 def _tell(
+    notes: Notes,
     running: Imports,
     ended: Sequence[Outcome | EdsError],
     several: Sequence[ImportOptions],
@@ -87,20 +93,29 @@ def _tell(
     """How each has ended, below its URL when there are several."""
     for (url, _), one, options in zip(running.tallies, ended, several, strict=True):
         if len(ended) > 1:
-            click.echo(f"{printable(url)}:")
+            notes.say(f"{url}:", err=False)
         if isinstance(one, EdsError):
-            click.echo(printable(f"error: {told(one)}"))
+            _wrong(notes, told(one))
         else:
-            _summarise(one, options)
+            _summarise(notes, one, options)
 
 
-def _summarise(outcome: Outcome, options: ImportOptions) -> None:
-    from eds_core.importing import summary
+def _wrong(notes: Notes, text: str) -> None:
+    error = "" if notes.as_json else "error: "  # an object has its severity
+    notes.say(f"{error}{text}", err=False, level=logging.ERROR)
 
-    tell: Callable[[str], None] = lambda text: click.echo(printable(text))  # noqa: E731 - said several times
-    summary(outcome.tally, dry_run=options.dry_run)
+
+def _summarise(notes: Notes, outcome: Outcome, options: ImportOptions) -> None:
+    from eds_core.importing import summary, summary_lines
+
+    tell = partial(notes.say, err=False)
+    if notes.as_json:
+        for line in summary_lines(outcome.tally, dry_run=options.dry_run):
+            tell(line)
+    else:
+        summary(outcome.tally, dry_run=options.dry_run)
     for error in outcome.tally.errors:
-        tell(f"error: {error}")
+        _wrong(notes, error)
     for difference in outcome.differences:
         tell(f"{difference.table}: {difference.count} rows differ from the files")
         for row in difference.rows:

@@ -11,11 +11,14 @@ from importlib import import_module
 from importlib.metadata import EntryPoint
 
 import click
+from click.core import ParameterSource
 
 from eds_core.console import printable_traceback, show_error
 from eds_core.errors import ConfigError, EdsError, told
 from eds_core.installed import entry_points
 from eds_core.urls import redact
+
+from .config_file import config_of, variable_of
 
 log = logging.getLogger("eds")
 
@@ -32,6 +35,7 @@ _COMMANDS = {
     "status": "eds_core.cli.status",
     "quarantine": "eds_core.cli.quarantine",
     "resume": "eds_core.cli.resume",
+    "config": "eds_core.cli.config",
 }
 #: Entry points of other distributions: a command's name, and a ``click.Command``.
 COMMANDS = "eds.commands"
@@ -69,7 +73,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            with _quoting_no_password():
+            with _telling():
                 return super().invoke(ctx)
         except EdsError as error:
             _tell(ctx, error)
@@ -82,15 +86,30 @@ class Commands(click.Group):
 
 
 @contextmanager
-def _quoting_no_password() -> Iterator[None]:
-    """An argument that stands in the wrong place may be a database URL."""
+def _telling() -> Iterator[None]:
+    """Say where a wrong value comes from, and quote no password.
+
+    An argument that stands in the wrong place may be a database URL.
+    """
     try:
         yield
     except click.exceptions.NoArgsIsHelpError:
         raise
     except click.UsageError as error:
-        told = redact(error.format_message())
+        told = redact(error.format_message()) + _where(error)
         raise click.UsageError(told, error.ctx) from None
+
+
+def _where(error: click.UsageError) -> str:
+    """Which variable or file holds the value, if it was not typed."""
+    param = getattr(error, "param", None)
+    if error.ctx is None or param is None or param.name is None:
+        return ""
+    source = error.ctx.get_parameter_source(param.name)
+    if source is ParameterSource.ENVIRONMENT:
+        return f" ({variable_of(param)})"
+    found = config_of(error.ctx)
+    return f" ({found.path})" if found and source is ParameterSource.DEFAULT_MAP else ""
 
 
 def _installed(entry: EntryPoint) -> click.Command:
@@ -148,34 +167,24 @@ def with_command(args: Sequence[str]) -> list[str]:
         return [_SERVER]
     if not rest or rest[0] in _COMMANDS or rest[0] in _HELP or _is_word(rest[0]):
         return rest
-    if _SERVER in rest and rest[rest.index(_SERVER) - 1] not in _TAKE_A_VALUE:
-        rest.remove(_SERVER)
-    return [_SERVER, *rest]
+    named = next((i for i, word in enumerate(rest) if _is_command(rest, i, word)), None)
+    return [_SERVER if named is None else rest.pop(named), *rest]
+
+
+def _is_command(words: Sequence[str], index: int, word: str) -> bool:
+    return word in _COMMANDS and words[index - 1] not in _take_a_value()
+
+
+def _take_a_value() -> set[str]:
+    """The server's options that are followed by a value."""
+    server: click.Command = import_module(_COMMANDS[_SERVER]).command
+    options = [each for each in server.params if isinstance(each, click.Option)]
+    return {name for each in options if not each.is_flag for name in each.opts}
 
 
 def _is_word(text: str) -> bool:
     """Neither an option nor a URL: a command, or one misspelt."""
     return not text.startswith("-") and "://" not in text
-
-
-_TAKE_A_VALUE = {
-    "--company",
-    "--creds",
-    "--server",
-    "--consumer-prefix",
-    "--consumer-start-time",
-    "--dump-dir",
-    "--health-host",
-    "--health-port",
-    "--importer",
-    "--log-format",
-    "--only",
-    "--except",
-    "--exclude-column",
-    "--redact-column",
-    "--hash-column",
-    "--hash-salt-file",
-}
 
 
 @click.group(

@@ -16,6 +16,8 @@ from eds_core.durations import parse_duration
 from eds_core.errors import ConfigError
 from eds_core.urls import redact
 
+from .config_file import tell_of_config
+
 if TYPE_CHECKING:
     from eds_core.health import HealthOptions
 
@@ -145,6 +147,7 @@ def set_up(
     ctx.meta["eds.silent"] = silent
     ctx.meta["eds.json"] = as_json
     set_up_logging(verbose=verbose, silent=silent, timestamp=timestamp, as_json=as_json)
+    tell_of_config(ctx)
 
 
 def tell_of_passwords(ctx: click.Context, urls: tuple[str, ...]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import stat
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from eds_core.errors import ConfigError
+from eds_core.private import exposed
 
 if TYPE_CHECKING:
     from eds_core.policy import Policy
@@ -110,7 +110,7 @@ def _salt(ctx: click.Context) -> bytes:
 
 def _read_salt(path: Path) -> bytes:
     try:
-        if os.name == "posix" and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
+        if mode := exposed(path.stat()):
             log.warning("others can read %s (mode %04o): chmod 600 it", path, mode)
         return path.read_bytes().strip()
     except OSError as error:

@@ -12,6 +12,8 @@ import click
 from eds_core.console import printable
 from eds_core.errors import ConfigError, DecodeError
 
+from .secrets import need_url, split_url, url_options, with_urls
+
 if TYPE_CHECKING:
     from eds_core.ledger import Ledger, Quarantined
 
@@ -30,8 +32,8 @@ def opened(url: str, *, read_only: bool = False) -> Iterator[Ledger]:
         destination.close()
 
 
-url_argument = click.argument("url", envvar="EDS_URL")
-ids_argument = click.argument("ids", nargs=-1)
+urls_argument = click.argument("urls", nargs=-1, metavar="[URL]", envvar="EDS_URL")
+ids_argument = click.argument("given", nargs=-1, metavar="[URL] ID...")
 all_option = click.option("--all", "everything", is_flag=True, help="Every entry.")
 
 
@@ -41,10 +43,12 @@ def command() -> None:
 
 
 @command.command("list", short_help="One line per entry.")
-@url_argument
-def list_(url: str) -> None:
+@urls_argument
+@url_options
+@click.pass_context
+def list_(ctx: click.Context, *, urls: tuple[str, ...]) -> None:
     """One line per entry: id, table, event, message, sequence, state, reason."""
-    with opened(url, read_only=True) as ledger:
+    with opened(need_url(ctx, urls), read_only=True) as ledger:
         entries = ledger.quarantined()
     for entry in entries:
         click.echo(printable(_line(entry)))
@@ -60,16 +64,22 @@ def _line(entry: Quarantined) -> str:
 
 
 @command.command("show", short_help="Show one entry whole.")
-@url_argument
-@click.argument("id_", metavar="ID")
+@click.argument("given", nargs=-1, required=True, metavar="[URL] ID")
 @click.option("--raw", is_flag=True, help="Only the payload, as it came.")
-def show(url: str, id_: str, *, raw: bool) -> None:
+@with_urls
+@click.pass_context
+def show(
+    ctx: click.Context, *, given: tuple[str, ...], urls: tuple[str, ...], raw: bool
+) -> None:
     """Show one entry with its reason, its headers and its payload."""
-    with opened(url, read_only=True) as ledger:
-        entries = ledger.quarantined(ids=[id_])
+    typed, ids = split_url(given)
+    if len(ids) != 1:
+        raise ConfigError("name the one entry's id", advice="eds quarantine list URL")
+    with opened(need_url(ctx, urls, typed), read_only=True) as ledger:
+        entries = ledger.quarantined(ids=ids)
     if not entries:
         raise ConfigError(
-            f"no quarantine entry {id_}", advice="eds quarantine list URL"
+            f"no quarantine entry {ids[0]}", advice="eds quarantine list URL"
         )
     entry = entries[0]
     if raw:
@@ -108,11 +118,20 @@ def _readable(data: bytes) -> str:
 
 
 @command.command("retry", short_help="Ask the server to apply entries again.")
-@url_argument
 @ids_argument
 @all_option
-def retry(url: str, ids: tuple[str, ...], *, everything: bool) -> None:
+@with_urls
+@click.pass_context
+def retry(
+    ctx: click.Context,
+    *,
+    given: tuple[str, ...],
+    urls: tuple[str, ...],
+    everything: bool,
+) -> None:
     """Ask the server to apply entries again: at once, or at its next start."""
+    typed, ids = split_url(given)
+    url = need_url(ctx, urls, typed)
     chosen = _chosen(url, ids, everything=everything)
     with opened(url, read_only=not chosen) as ledger:
         count = ledger.set_quarantine_state(chosen, "retry")
@@ -120,11 +139,20 @@ def retry(url: str, ids: tuple[str, ...], *, everything: bool) -> None:
 
 
 @command.command("drop")
-@url_argument
 @ids_argument
 @all_option
-def drop(url: str, ids: tuple[str, ...], *, everything: bool) -> None:
+@with_urls
+@click.pass_context
+def drop(
+    ctx: click.Context,
+    *,
+    given: tuple[str, ...],
+    urls: tuple[str, ...],
+    everything: bool,
+) -> None:
     """Forget entries for good."""
+    typed, ids = split_url(given)
+    url = need_url(ctx, urls, typed)
     chosen = _chosen(url, ids, everything=everything)
     with opened(url, read_only=not chosen) as ledger:
         count = ledger.drop_quarantined(chosen)

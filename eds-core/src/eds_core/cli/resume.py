@@ -6,14 +6,18 @@ import click
 
 from eds_core.errors import ConfigError
 
-from .quarantine import opened, url_argument
+from .quarantine import opened, urls_argument
+from .secrets import need_url, url_options
 
 
 @click.command("resume", short_help="Continue a table that was parked.")
 @click.argument("table")
-@url_argument
-def command(table: str, url: str) -> None:
+@urls_argument
+@url_options
+@click.pass_context
+def command(ctx: click.Context, *, table: str, urls: tuple[str, ...]) -> None:
     """Ask the server to continue TABLE from where it was parked, without loss."""
+    url = need_url(ctx, urls)
     with opened(url, read_only=True) as ledger:  # a wrong path makes no file
         parked = sorted({entry.table for entry in ledger.parked()})
     if table not in parked:

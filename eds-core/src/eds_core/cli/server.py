@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,6 +23,9 @@ from .options import (
     tell_of_passwords,
 )
 from .policy import policy_of, policy_options
+from .secrets import need_urls, url_options
+
+log = logging.getLogger("eds")
 
 
 def _ids(
@@ -32,6 +37,7 @@ def _ids(
 
 @click.command("server")
 @click.argument("urls", nargs=-1, metavar="URL...", envvar="EDS_URL")
+@url_options
 @click.option(
     "--creds",
     type=click.Path(path_type=Path),
@@ -77,6 +83,12 @@ def _ids(
 @click.option(
     "--trace-nats", is_flag=True, envvar="EDS_TRACE_NATS", help="Show NATS traffic."
 )
+@click.option(
+    "--live",
+    is_flag=True,
+    envvar="EDS_LIVE",
+    help="On a terminal: show rates, latencies and tables below the log.",
+)
 @health_options
 @log_format_option
 @policy_options
@@ -95,6 +107,7 @@ def command(
     dry_run: bool,
     dump_dir: Path | None,
     trace_nats: bool,
+    live: bool,
     health_host: str | None,
     health_port: int | None,
     verbose: bool,
@@ -107,7 +120,8 @@ def command(
     With --importer: load exported files into each, then exit; started again without
     it, the server goes on with what has changed meanwhile.
 
-    Every option can be a variable instead: EDS_CREDS, EDS_DRY_RUN, ..., and EDS_URL.
+    Every option can be a variable instead (EDS_CREDS, EDS_URL, ...), or a line of
+    eds.toml (creds = "shop.creds"); `eds config show` tells what comes of it.
 
     Exit codes: 0 stopped as asked, 1 error, 2 usage or configuration, 3 an import
     has quarantined some lines, 4 another EDS has taken over. `eds --help` lists the
@@ -123,18 +137,14 @@ def command(
         timestamp=timestamp,
         log_format=log_format,
     )
+    show = live and _has_terminal(silent=silent, log_format=log_format)
     if creds is None:
         raise ConfigError(
             "no credentials: --creds is missing",
             advice="name the .creds file you were given: --creds shop.creds",
         )
-    if not urls:
-        raise ConfigError(
-            "no database URL",
-            advice="e.g. eds --creds shop.creds postgresql://user:password@host/name",
-        )
     tell_of_passwords(ctx, urls)
-    urls = tuple(dict.fromkeys(urls))
+    urls = need_urls(ctx, urls)
     servers = servers or (DEFAULT_SERVER,)
     if importer is not None and companies:
         raise ConfigError(
@@ -161,7 +171,8 @@ def command(
             )
             for url in urls
         ]
-        ctx.exit(run_imports(imports, silent=silent))
+        as_json = log_format == "json"
+        ctx.exit(run_imports(imports, silent=silent, as_json=as_json))
     options = ServerOptions(
         credentials=creds,
         urls=urls,
@@ -175,4 +186,19 @@ def command(
         health=health_of(health_host, health_port),
         policy=policy_of(ctx),
     )
-    ctx.exit(serve(options, tuple(installed_plugins())))
+    plugins = tuple(installed_plugins())
+    if show:
+        from .watching import serve_and_show
+
+        ctx.exit(serve_and_show(options, plugins))
+    ctx.exit(serve(options, plugins))
+
+
+def _has_terminal(*, silent: bool, log_format: str) -> bool:
+    """Whether there is somebody to show something to."""
+    if silent or log_format != "text":
+        raise ConfigError("--live does not go with --silent or --log-format json")
+    if not sys.stdout.isatty():
+        log.info("no terminal: nothing of --live can be shown, only this log")
+        return False
+    return True

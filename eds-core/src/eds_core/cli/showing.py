@@ -9,8 +9,9 @@ import click
 from rich.live import Live
 
 from eds_core.console import set_up_logging
-from eds_core.demo import DemoOptions, Pulse, Summary, run_demo
+from eds_core.demo import DemoOptions, Summary, run_demo
 from eds_core.live import milliseconds, view
+from eds_core.pulse import Pulse
 from eds_core.urls import redact
 
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,18 +14,24 @@ from eds_core.console import printable
 from eds_core.durations import spoken
 from eds_core.errors import EdsError
 from eds_core.findings import Finding, Verdict, wrong
-from eds_core.ledger import TableStatus
 from eds_core.moments import as_text
-from eds_core.status import Status, needs, read_status
 from eds_core.urls import redact
 
 from .findings import show
 from .options import Duration
 from .quarantine import opened
+from .secrets import need_urls, url_options
+
+if TYPE_CHECKING:
+    from eds_core.ledger import TableStatus
+    from eds_core.status import Status
+
+    Looked = tuple[str, Status | None, list[Finding]]
 
 
 @click.command("status", short_help="How far and how fresh each database is.")
-@click.argument("urls", nargs=-1, required=True, metavar="URL...", envvar="EDS_URL")
+@click.argument("urls", nargs=-1, metavar="URL...", envvar="EDS_URL")
+@url_options
 @click.option(
     "--max-age",
     type=Duration(timedelta(days=366)),
@@ -46,7 +53,7 @@ def command(
 
     Exit codes: 0 all is well, 1 something needs a person.
     """
-    every = [_look(url, max_age) for url in dict.fromkeys(urls)]
+    every = [_look(url, max_age) for url in need_urls(ctx, urls)]
     if as_json:
         click.echo(json.dumps([_as_dict(*each) for each in every], indent=2))
     else:
@@ -56,11 +63,10 @@ def command(
     ctx.exit(1 if Verdict.WRONG in verdicts else 0)
 
 
-Looked = tuple[str, Status | None, list[Finding]]
-
-
 def _look(url: str, max_age: timedelta | None) -> Looked:
     """One that cannot be opened keeps no other one from being told."""
+    from eds_core.status import needs, read_status
+
     try:
         with opened(url, read_only=True) as ledger:
             status = read_status(ledger, url, time.time_ns())

@@ -1,0 +1,237 @@
+"""``eds.toml``: options by their names, below the command line and the variables."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from eds_core.errors import ConfigError
+from eds_core.private import exposed
+from eds_core.urls import redact
+
+log = logging.getLogger("eds")
+
+F = TypeVar("F", bound=Callable[..., Any] | click.Command)
+
+_NAME = "eds.toml"
+_META = "eds.config"
+_PREFIX = "EDS_"
+_WRONG = "E1002"  # for `eds explain`
+_MASK = "***"
+#: Variables of EDS that are no option of a command.
+_OTHERS = frozenset({"EDS_HASH_SALT", "EDS_NATS_SERVER"})
+
+
+class Secret(click.ParamType[str]):
+    """Text that is never shown."""
+
+    name = "text"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        del param, ctx
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """The file that was read."""
+
+    path: Path
+    #: The names of the options in it.
+    options: tuple[str, ...]
+    #: Its permission bits, if others than its owner may read it; else 0.
+    mode: int
+    #: Whether it holds what only its owner should read.
+    secret: bool
+
+
+def config_option(function: F) -> F:
+    """``--config``: what neither command line nor variables say is in this file."""
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="EDS_CONFIG",
+        is_eager=True,  # the others ask for it
+        expose_value=False,
+        callback=_load,
+        help="Options by name, as `creds = ...`; ./eds.toml when left out.",
+    )(function)
+
+
+def config_of(ctx: click.Context) -> ConfigFile | None:
+    """The file that *ctx* takes options from."""
+    found: ConfigFile | None = ctx.meta.get(_META)
+    return found
+
+
+def options_of(command: click.Command) -> dict[str, click.Parameter]:
+    """What may stand in the file: whatever has a variable, by its name there."""
+    variables = {param: variable_of(param) for param in command.params}
+    return {
+        name.removeprefix(_PREFIX).lower().replace("_", "-"): param
+        for param, name in variables.items()
+        if name and not param.is_eager
+    }
+
+
+def variable_of(param: click.Parameter) -> str:
+    """The variable of ours that *param* can come from; empty: there is none."""
+    given = param.envvar or ()
+    every = [given] if isinstance(given, str) else given
+    return next((name for name in every if name.startswith(_PREFIX)), "")
+
+
+def shown(param: click.Parameter, value: object) -> str:
+    """*value* as text, without passwords."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _MASK if isinstance(param.type, Secret) else redact(str(value))
+
+
+def tell_of_config(ctx: click.Context) -> None:
+    """Say what options come from, and what may be a mistake there."""
+    if (found := config_of(ctx)) is not None and found.options:
+        log.info("options from %s: %s", found.path, ", ".join(found.options))
+        if found.secret and found.mode:
+            log.warning(
+                "others can read %s, which holds a secret (mode %04o): chmod 600 it",
+                found.path,
+                found.mode,
+            )
+    for name, meant in misspelt(ctx):
+        log.warning("the variable %s means nothing; is it %s?", name, meant)
+
+
+def misspelt(ctx: click.Context) -> list[tuple[str, str]]:
+    """Variables that look like one of ours and are none, with the one that is meant."""
+    options = _all_options(ctx).values()
+    known = {variable_of(param) for param in options} | _OTHERS | {"EDS_CONFIG"}
+    strange = sorted(n for n in os.environ if n.startswith(_PREFIX) and n not in known)
+    return [(name, near) for name in strange if (near := _nearest(name, known))]
+
+
+def _load(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    del param
+    path = value or _found()
+    if path is None:
+        return
+    given = _read(path)
+    known = _all_options(ctx)
+    for name in given:
+        if name not in known:
+            raise _unknown(path, name, known)
+    own = options_of(ctx.command)
+    checked = {name: _checked(path, name, known[name], given[name]) for name in given}
+    ctx.default_map = {
+        str(own[name].name): value for name, value in checked.items() if name in own
+    }
+    secret = any(_is_secret(known[name], given[name]) for name in given)
+    ctx.meta[_META] = ConfigFile(path, tuple(given), exposed(path.stat()), secret)
+
+
+def _found() -> Path | None:
+    """The file where one is looked for; one of somebody else's is not trusted."""
+    folders = (Path(), Path(click.get_app_dir("eds")), Path("/etc/eds"))
+    readable = (f / _NAME for f in folders if os.access(f / _NAME, os.R_OK))
+    path = next(readable, None)
+    if path is not None and not _is_trusted(path):
+        raise ConfigError(
+            f"{path.absolute()} belongs to another user",
+            advice=f"if it is meant, say so: --config {path}",
+            code=_WRONG,
+        )
+    return path
+
+
+def _is_trusted(path: Path) -> bool:
+    return os.name != "posix" or path.stat().st_uid in (0, os.geteuid())
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the configuration {path}: {error.strerror}",
+            advice="give the path of a file that EDS can read, such as eds.toml",
+            code=_WRONG,
+        ) from error
+    except ValueError as error:  # what is no TOML, or no UTF-8
+        raise ConfigError(
+            f"{path} is not TOML: {error}",
+            advice='a line is: NAME = "TEXT", a number, true, false or a [list]',
+            code=_WRONG,
+        ) from None
+
+
+def _all_options(ctx: click.Context) -> dict[str, click.Parameter]:
+    """Of all commands: one file is for all of them."""
+    root = ctx.find_root()
+    return dict(_options_below(root.command, root))
+
+
+def _options_below(
+    command: click.Command, ctx: click.Context
+) -> Iterable[tuple[str, click.Parameter]]:
+    yield from options_of(command).items()
+    if isinstance(command, click.Group):
+        for name in command.list_commands(ctx):
+            if (below := command.get_command(ctx, name)) is not None:
+                yield from _options_below(below, ctx)
+
+
+def _unknown(path: Path, name: str, known: Iterable[str]) -> ConfigError:
+    near = _nearest(name, known)
+    return ConfigError(
+        f"{path}: there is no option {name}",
+        advice=f"is it {near}?" if near else "`eds config show` lists them",
+        code=_WRONG,
+    )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    return next(iter(difflib.get_close_matches(name, known, 1, 0.75)), "")
+
+
+def _checked(path: Path, name: str, param: click.Parameter, value: object) -> object:
+    """*value* as click takes it. Raises ConfigError for what no option is."""
+    several = param.multiple or param.nargs != 1
+    values = value if isinstance(value, list) else [value]
+    switch = isinstance(param, click.Option) and param.is_flag
+    good = bool if switch else (str, int, float)
+    if isinstance(value, dict):
+        wanted = "no section: the options of all commands stand side by side"
+    elif len(values) != 1 and not several:
+        wanted = "one value, and not a list"
+    elif not all(isinstance(v, good) and isinstance(v, bool) is switch for v in values):
+        wanted = "true or false" if switch else "a text in quotes or a number"
+    else:
+        beside = [_beside(path, param, each) for each in values]
+        return beside if several else beside[0]
+    raise ConfigError(
+        f"{path}: {name} is wrong", advice=f"{name} takes {wanted}", code=_WRONG
+    )
+
+
+def _beside(path: Path, param: click.Parameter, value: object) -> object:
+    """A path that is relative, is so to the file that names it."""
+    if isinstance(param.type, click.Path):
+        return str(path.parent / str(value))
+    return value
+
+
+def _is_secret(param: click.Parameter, value: object) -> bool:
+    values = value if isinstance(value, list) else [value]
+    texts = [each for each in values if isinstance(each, str)]
+    return any(shown(param, each) != each for each in texts)
