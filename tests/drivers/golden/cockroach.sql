@@ -222,3 +222,18 @@ CREATE TABLE _eds_import (
     rows_deleted BIGINT NOT NULL,
     PRIMARY KEY (id)
 );
+
+-- _eds_schema_history
+CREATE TABLE _eds_schema_history (
+    id TEXT NOT NULL,
+    table_name TEXT,
+    at TEXT,
+    ended TEXT,
+    outcome TEXT,
+    statement TEXT,
+    actor TEXT,
+    version TEXT,
+    error TEXT,
+    model TEXT,
+    PRIMARY KEY (id)
+);

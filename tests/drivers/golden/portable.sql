@@ -174,3 +174,18 @@ CREATE TABLE _eds_import (
     rows_deleted BIGINT NOT NULL,
     PRIMARY KEY (id)
 );
+
+-- _eds_schema_history
+CREATE TABLE _eds_schema_history (
+    id VARCHAR(255) NOT NULL,
+    table_name VARCHAR(255),
+    at VARCHAR(255),
+    ended VARCHAR(255),
+    outcome VARCHAR(255),
+    statement TEXT,
+    actor TEXT,
+    version TEXT,
+    error TEXT,
+    model TEXT,
+    PRIMARY KEY (id)
+);

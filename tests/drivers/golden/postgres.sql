@@ -226,3 +226,18 @@ CREATE TABLE _eds_import (
     rows_deleted BIGINT NOT NULL,
     PRIMARY KEY (id)
 );
+
+-- _eds_schema_history
+CREATE TABLE _eds_schema_history (
+    id TEXT COLLATE "C" NOT NULL,
+    table_name TEXT COLLATE "C",
+    at TEXT COLLATE "C",
+    ended TEXT COLLATE "C",
+    outcome TEXT COLLATE "C",
+    statement TEXT,
+    actor TEXT,
+    version TEXT,
+    error TEXT,
+    model TEXT,
+    PRIMARY KEY (id)
+);

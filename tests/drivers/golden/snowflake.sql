@@ -351,3 +351,18 @@ CREATE TABLE "_eds_import" (
     "rows_deleted" BIGINT NOT NULL,
     PRIMARY KEY ("id")
 );
+
+-- _eds_schema_history
+CREATE TABLE "_eds_schema_history" (
+    "id" VARCHAR NOT NULL,
+    "table_name" VARCHAR,
+    "at" VARCHAR,
+    "ended" VARCHAR,
+    "outcome" VARCHAR,
+    "statement" TEXT,
+    "actor" TEXT,
+    "version" TEXT,
+    "error" TEXT,
+    "model" TEXT,
+    PRIMARY KEY ("id")
+);
