@@ -13,13 +13,14 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
 
-from .claims import identity_of
+from .claims import identity_of, this_process
 from .credentials import Credentials, read_credentials
 from .destination import Destination, find_driver
 from .driver import Driver
 from .dryrun import DryRun
 from .dump import Dump
 from .errors import ConfigError, EdsError, TakenOver, told
+from .gate import SchemaChanges
 from .health import Health, HealthOptions
 from .pipeline import Options, Pipeline
 from .policy import Policy
@@ -60,6 +61,7 @@ class ServerOptions:
     trace: bool = False
     health: HealthOptions | None = None
     policy: Policy | None = None
+    schema_changes: SchemaChanges = SchemaChanges.AUTO
 
 
 class Server:
@@ -87,7 +89,12 @@ class Server:
         policy = options.policy.plugins() if options.policy is not None else ()
         self._transforms = find_transforms((*policy, *plugins))
         self._destinations = [
-            Destination(driver, (*plugins, meter))
+            Destination(
+                driver,
+                (*plugins, meter),
+                actor=f"server on {this_process()}",
+                schema_changes=options.schema_changes,
+            )
             for driver, meter in zip(drivers, self._health.meters, strict=True)
         ]
         self._pipelines: list[Pipeline] = []

@@ -16,6 +16,7 @@ from .options import (
     Bytes,
     Prefix,
     logging_options,
+    schema_changes_option,
     servers_option,
     set_up,
     start_time_option,
@@ -108,6 +109,7 @@ from .policy import policy_of, policy_options
     envvar="EDS_MAX_UNPACKED",
     help="Refuse to unpack more than that in all, e.g. 50G.",
 )
+@schema_changes_option
 @policy_options
 @logging_options
 @click.pass_context
@@ -129,6 +131,7 @@ def command(
     restart: bool,
     max_ratio: float,
     max_unpacked: int,
+    schema_changes: str,
     verbose: bool,
     silent: bool,
     timestamp: bool,
@@ -142,6 +145,7 @@ def command(
     Exit codes: 0 all is in, 3 some lines were quarantined, 1 error, 2 usage or
     configuration.
     """
+    from eds_core.gate import SchemaChanges
     from eds_core.importer.names import read_moment
     from eds_core.importer.options import ImportOptions
     from eds_core.importer.unpack import Limits
@@ -174,6 +178,7 @@ def command(
         restart=restart,
         tables=known_tables(),
         policy=policy_of(ctx),
+        schema_changes=SchemaChanges(schema_changes),
     )
     several = [options(url=url, limits=Limits(max_ratio, max_unpacked)) for url in urls]
     ctx.exit(run_imports(several, silent=silent))

@@ -29,6 +29,8 @@ _COMMANDS = {
     "explain": "eds_core.cli.explain",
     "doctor": "eds_core.cli.doctor",
     "status": "eds_core.cli.status",
+    "plan": "eds_core.cli.plan",
+    "apply": "eds_core.cli.apply",
     "quarantine": "eds_core.cli.quarantine",
     "resume": "eds_core.cli.resume",
 }
@@ -74,6 +76,8 @@ class Commands(click.Group):
             _tell(ctx, error)
             ctx.exit(2 if isinstance(error, ConfigError) else 1)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:  # whoever read has gone: click ends without a word
             raise
         except Exception as error:  # noqa: BLE001 - the last one who can say anything
             _tell(ctx, _unexpected(error))
@@ -172,6 +176,7 @@ _TAKE_A_VALUE = {
     "--except",
     "--exclude-column",
     "--redact-column",
+    "--schema-changes",
     "--hash-column",
     "--hash-salt-file",
 }

@@ -12,6 +12,8 @@ import click
 from eds_core.console import printable
 from eds_core.errors import ConfigError, DecodeError
 
+from .opening import destination_at
+
 if TYPE_CHECKING:
     from eds_core.ledger import Ledger, Quarantined
 
@@ -19,15 +21,8 @@ if TYPE_CHECKING:
 @contextmanager
 def opened(url: str, *, read_only: bool = False) -> Iterator[Ledger]:
     """The ledger at *url*; *read_only* makes nothing, not even a SQLite file."""
-    from eds_core.destination import Destination, find_driver
-
-    destination = Destination(find_driver(url)(url))
-    destination.driver.read_only = read_only
-    try:
-        destination.open()
+    with destination_at(url, read_only=read_only) as destination:
         yield destination.ledger
-    finally:
-        destination.close()
 
 
 url_argument = click.argument("url", envvar="EDS_URL")

@@ -15,6 +15,7 @@ from .options import (
     health_options,
     log_format_option,
     logging_options,
+    schema_changes_option,
     servers_option,
     set_up,
     start_time_option,
@@ -79,6 +80,7 @@ def _ids(
 )
 @health_options
 @log_format_option
+@schema_changes_option
 @policy_options
 @logging_options
 @click.pass_context
@@ -95,6 +97,7 @@ def command(
     dry_run: bool,
     dump_dir: Path | None,
     trace_nats: bool,
+    schema_changes: str,
     health_host: str | None,
     health_port: int | None,
     verbose: bool,
@@ -113,6 +116,7 @@ def command(
     has quarantined some lines, 4 another EDS has taken over. `eds --help` lists the
     other commands.
     """
+    from eds_core.gate import SchemaChanges
     from eds_core.plugins import installed_plugins
     from eds_core.server import DEFAULT_SERVER, ServerOptions, serve
 
@@ -158,6 +162,7 @@ def command(
                 dry_run=dry_run,
                 tables=known_tables(),
                 policy=policy_of(ctx),
+                schema_changes=SchemaChanges(schema_changes),
             )
             for url in urls
         ]
@@ -174,5 +179,6 @@ def command(
         trace=trace_nats,
         health=health_of(health_host, health_port),
         policy=policy_of(ctx),
+        schema_changes=SchemaChanges(schema_changes),
     )
     ctx.exit(serve(options, tuple(installed_plugins())))

@@ -199,11 +199,9 @@ class SqlDriver(SqlDialect):
         quote = self.session.quote
         columns = [f"{quote(c.name)} {self._declared(c, table)}" for c in table.columns]
         columns.append(f"{quote(VERSION)} {self.version_type}")
-        key = ", ".join(map(quote, table.key))
-        made = (
-            f"CREATE TABLE {self.session.quote_table(table.name)} "
-            f"({', '.join(columns)}, PRIMARY KEY ({key}))"
-        )
+        columns.append(f"PRIMARY KEY ({', '.join(map(quote, table.key))})")
+        lines = ",\n    ".join(columns)
+        made = f"CREATE TABLE {self.session.quote_table(table.name)} (\n    {lines}\n)"
         return f"{made} {self.table_options}".rstrip()
 
     def _declared(self, column: Column, table: TableSchema) -> str:
