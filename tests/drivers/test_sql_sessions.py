@@ -143,7 +143,7 @@ def test_what_is_selected_has_a_type_where_a_database_wants_one(sqlite_url, row)
     assert [r.values for r in driver.read(table, None, 9)] == [
         {"id": "a", "n": 2**53 + 1}
     ]
-    selects = [text for text in driver.ran if text.startswith("INSERT")]
+    selects = [text for text in driver.ran if re.match("INSERT.+SELECT", text)]
     assert len(selects) >= 3
     assert not [text for text in selects if re.search(r"SELECT \?|, \?", text)]
     shop.close()

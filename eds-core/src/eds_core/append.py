@@ -120,6 +120,7 @@ class AppendDriver(Driver):
 
     def open(self) -> None:
         self._state.read_only = self.read_only
+        self._state.actor = self.actor
         self._state.open()
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ from .driver import (
 from .errors import ConfigError, OtherDriver
 from .event import Row, VersionedKey
 from .findings import Finding
+from .gate import Gate, SchemaChanges
 from .installed import entry_points
 from .ledger import Ledger, Quarantined
 from .plugins import BatchReport, Observer, Transformer
@@ -176,13 +177,23 @@ def _hooks(driver: Driver, plugins: Iterable[object]) -> pluggy.HookRelay:
 class Destination:
     """Calls the driver through pluggy, so that plugins can wrap each verb."""
 
-    def __init__(self, driver: Driver, plugins: Iterable[object] = ()) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        plugins: Iterable[object] = (),
+        *,
+        actor: str = "",
+        schema_changes: SchemaChanges = SchemaChanges.AUTO,
+    ) -> None:
         self._plugins = tuple(plugins)
+        self._actor = actor
+        self._gate = Gate(schema_changes)
         self._failed: set[tuple[str, str]] = set()
         self._drive(driver)
 
     def _drive(self, driver: Driver) -> None:
         self.driver = driver
+        driver.actor = self._actor
         try:
             self._hook = _hooks(driver, self._plugins)
         except pluggy.PluginValidationError as error:
@@ -241,12 +252,21 @@ class Destination:
     def columns(self, table: str) -> Mapping[str, ColumnType | None]:
         return self.driver.columns(table)
 
-    def prepare(self, table: TableSchema) -> SchemaChange | None:
-        """Migrate if the real table lacks something; say what was done."""
+    def lacking(self, table: TableSchema) -> SchemaChange | None:
+        """What the real table lacks before rows of *table* fit into it."""
         change = diff(table, self.columns(table.name))
         if change is None and not self.driver.adopted(table.name):
-            change = SchemaChange(table)
+            return SchemaChange(table)
+        return change
+
+    def prepare(self, table: TableSchema) -> SchemaChange | None:
+        """Migrate if the real table lacks something; say what was done.
+
+        Raises TableError where that is not EDS's to do.
+        """
+        change = self.lacking(table)
         if change is not None:
+            self._gate.check(self.driver, change)
             self.migrate(change)
         return change
 

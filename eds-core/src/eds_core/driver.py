@@ -93,6 +93,8 @@ class Driver(ABC):
     #: Set before ``open``: nothing may be written (a dry run). A destination that
     #: would have to be made then looks empty.
     read_only: bool = False
+    #: Set before ``open``: who this is, for the record of what is done to tables.
+    actor: str = ""
     #: Seconds that a change may wait for others, to spare a destination that costs
     #: by the commit. 0: it is written at once.
     freshness: float = 0.0
@@ -173,6 +175,15 @@ class Driver(ABC):
         """
         del table
         return True
+
+    def plan(self, change: SchemaChange) -> Sequence[str] | None:
+        """The statements that ``migrate`` would run for *change* now, in their order.
+
+        None: this driver cannot tell. Runs none of them; raises TableError where
+        ``migrate`` would, as far as that can be known.
+        """
+        del change
+        return None
 
     def endpoint(self) -> tuple[str, int] | None:
         """Host and port of the one server that the URL names; None: no such thing."""

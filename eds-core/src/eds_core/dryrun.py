@@ -15,9 +15,11 @@ from .ledger import (
     Checkpoint,
     Ledger,
     Move,
+    Outcome,
     Parked,
     Quarantined,
     Role,
+    SchemaStep,
     TableStatus,
 )
 from .schema import ColumnType, SchemaChange, TableSchema
@@ -66,6 +68,9 @@ class DryRun(Driver):
 
     def deleted(self, table: TableSchema, keys: Sequence[Key]) -> Mapping[Key, Version]:
         return self._driver.deleted(table, keys)
+
+    def plan(self, change: SchemaChange) -> Sequence[str] | None:
+        return self._driver.plan(change)
 
     @hookimpl
     def migrate(self, change: SchemaChange) -> int:
@@ -168,3 +173,11 @@ class DryLedger(Ledger):
 
     def statuses(self) -> list[TableStatus]:
         return self._real.statuses()
+
+    def missing(self) -> Sequence[str]:
+        return self._real.missing()
+
+    def schema_steps(
+        self, *, outcome: Outcome | None = None, most: int | None = None
+    ) -> list[SchemaStep]:
+        return self._real.schema_steps(outcome=outcome, most=most)

@@ -16,6 +16,9 @@ from .errors import FatalError
 from .event import Message
 
 Role = Literal["server", "import"]
+#: How a step of a table's change stands. What a dead process has left as begun was not
+#: done where tables change in transactions, and elsewhere it may have been.
+Outcome = Literal["waiting", "begun", "done", "failed", "overtaken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,22 @@ class TableStatus:
     lag: float = 0.0  # seconds from publishing to commit, at the last commit
     rows: int = 0  # rows written and deleted since the table was first seen
     updated: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaStep:
+    """Statements that change one of the shop's tables, as one step: run, or waiting."""
+
+    id: str
+    table: str
+    statement: str  # several of them with a semicolon between
+    outcome: Outcome
+    actor: str = ""  # who: server, import or apply, and where
+    version: str = ""  # of eds-core
+    at: str = ""  # when it began, or has begun to wait, ISO 8601 in UTC
+    ended: str = ""  # as well
+    error: str = ""
+    model: str = ""  # of one that waits: what the table has to hold, as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +272,28 @@ class Ledger(ABC):
     @abstractmethod
     def statuses(self) -> list[TableStatus]:
         """Every table's freshness."""
+
+    def missing(self) -> Sequence[str]:
+        """The statements that ``create`` would run now, as far as it can be told."""
+        return ()
+
+    def schema_steps(
+        self, *, outcome: Outcome | None = None, most: int | None = None
+    ) -> list[SchemaStep]:
+        """What was done to the shop's tables or waits, newest first; changes nothing.
+
+        Of all outcomes, or of one; at *most* so many.
+        """
+        del outcome, most
+        return []
+
+    def record_step(self, step: SchemaStep) -> None:
+        """Keep *step*; one that is there already (same id) is replaced."""
+        del step
+
+    def forget_waiting(self, table: str) -> None:
+        """Nothing waits for *table* any more."""
+        del table
 
     def hold(self, epochs: Mapping[str, int]) -> None:
         """See that each company is ours under its epoch, and stays so.

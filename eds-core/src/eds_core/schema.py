@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from .errors import DecodeError
@@ -120,6 +120,26 @@ def diff(
     if not adds and not widens:
         return None
     return SchemaChange(wanted, adds=adds, widens=widens)
+
+
+def merged(models: Sequence[TableSchema]) -> TableSchema:
+    """Return what holds the rows of all *models* of one table, the first one first.
+
+    Raises DecodeError when they have different keys.
+    """
+    first = models[0]
+    types = first.types
+    for model in models[1:]:
+        if model.key != first.key:
+            raise DecodeError(
+                f"table {first.name} has the key ({', '.join(first.key)}) in one "
+                f"version of its model and ({', '.join(model.key)}) in another",
+                code=_REFUSED,
+            )
+        for name, kind in model.types.items():
+            types[name] = widened(types.get(name, kind), kind)
+    columns = tuple(Column(name, kind) for name, kind in types.items())
+    return replace(first, columns=columns)
 
 
 _NUMERIC = (ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.DECIMAL)

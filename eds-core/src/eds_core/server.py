@@ -13,13 +13,14 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
 
-from .claims import identity_of
+from .claims import identity_of, this_process
 from .credentials import Credentials, read_credentials
 from .destination import Destination, find_driver
 from .driver import Driver
 from .dryrun import DryRun
 from .dump import Dump
 from .errors import ConfigError, EdsError, TakenOver, told
+from .gate import SchemaChanges
 from .health import Health, HealthOptions
 from .health.snapshot import Snapshot
 from .pipeline import Options, Pipeline
@@ -61,6 +62,7 @@ class ServerOptions:
     trace: bool = False
     health: HealthOptions | None = None
     policy: Policy | None = None
+    schema_changes: SchemaChanges = SchemaChanges.AUTO
 
 
 class Server:
@@ -91,7 +93,12 @@ class Server:
         self._transforms = find_transforms((*policy, *plugins))
         several = [observers] if observers else []
         self._destinations = [
-            Destination(driver, (*plugins, *own))
+            Destination(
+                driver,
+                (*plugins, *own),
+                actor=f"server on {this_process()}",
+                schema_changes=options.schema_changes,
+            )
             for driver, *own in zip(drivers, self._health.meters, *several, strict=True)
         ]
         self._pipelines: list[Pipeline] = []

@@ -10,16 +10,20 @@ from datetime import timedelta
 from .claims import has_died, is_alive
 from .durations import spoken
 from .findings import Finding, Verdict
+from .gate import is_held
 from .ledger import (
     Checkpoint,
     Heartbeat,
     Ledger,
     Parked,
     QuarantineGroup,
+    SchemaStep,
     TableStatus,
 )
 from .moments import as_nanoseconds, as_text
 from .urls import redact
+
+_STEPS = 10  # of the schema's history that are shown; all of it is in the table
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Status:
     parked: tuple[Parked, ...]
     quarantined: tuple[QuarantineGroup, ...]
     imports: tuple[Heartbeat, ...]
+    schema_changes: tuple[SchemaStep, ...] = ()  # the latest, newest first
 
     def age(self, moment: str) -> float | None:
         """Seconds since *moment*, as EDS writes it; None when it is not known."""
@@ -48,6 +53,7 @@ class Status:
             "parked": [asdict(each) for each in self.parked],
             "quarantined": [asdict(each) for each in self.quarantined],
             "imports": [asdict(each) for each in self.imports],
+            "schema_changes": [_step(each) for each in self.schema_changes],
         }
 
     def _company(self, checkpoint: Checkpoint) -> dict[str, object]:
@@ -64,6 +70,10 @@ class Status:
             "stream": checkpoint.stream,
             "prefix": checkpoint.prefix,
         }
+
+
+def _step(step: SchemaStep) -> dict[str, object]:
+    return {name: value for name, value in asdict(step).items() if name != "model"}
 
 
 def _table(status: TableStatus) -> dict[str, object]:
@@ -84,6 +94,7 @@ def read_status(ledger: Ledger, url: str, now: int) -> Status:
         tuple(ledger.parked()),
         tuple(ledger.quarantine_groups()),
         tuple(ledger.heartbeats()),
+        tuple(ledger.schema_steps(most=_STEPS)),
     )
 
 
@@ -147,6 +158,8 @@ def _import(status: Status, checkpoint: Checkpoint) -> Iterator[Finding]:
 
 
 def _parked(status: Status, parked: Parked) -> Finding:
+    url = shlex.quote(status.url)
+    by_hand = f"eds resume {parked.table} {url}"
     return Finding(
         "parked",
         f"table {parked.table} of company {parked.company} is parked since sequence "
@@ -155,7 +168,7 @@ def _parked(status: Status, parked: Parked) -> Finding:
         why="it stands still, the other tables go on; what the stream has kept for "
         "more than 7 days has to be imported",
         advice=parked.advice,
-        paste=f"eds resume {parked.table} {shlex.quote(status.url)}",
+        paste=f"eds plan {url}; eds apply {url}" if is_held(parked) else by_hand,
     )
 
 

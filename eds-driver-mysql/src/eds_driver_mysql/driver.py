@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
@@ -106,13 +106,11 @@ class MysqlDriver(SqlDriver):
         loose = real is not None and tables.inexact(real, real.primary)
         return super().adopted(table) and not loose
 
-    def _next_step(self, change: SchemaChange) -> Step | None:
+    def steps(self, change: SchemaChange, real: RealTable | None) -> Iterator[Step]:
         """Keys that an old server compared loosely are told apart from now on."""
-        step = super()._next_step(change)
-        real = self.look(change.table.name) if step is None else None
+        yield from super().steps(change, real)
         for column in tables.inexact(real, change.table.key) if real else ():
-            return (spelling.make_exact(change.table.name, column, self.session.quote),)
-        return step
+            yield (spelling.make_exact(change.table.name, column, self.session.quote),)
 
     def _matched(self, table: TableSchema) -> Target:
         target = super()._matched(table)

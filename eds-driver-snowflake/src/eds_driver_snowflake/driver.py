@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -34,7 +35,7 @@ from eds_core.sql.tables import RealColumn, RealTable, Target
 
 from . import address, connecting, diagnosis, faults, lines, statements, tables
 from .ledger import SnowflakeLedger
-from .widening import ISO, half_done, widening
+from .widening import ISO, half_done, rename, widening
 
 _MOMENT: ColumnElement[str] = literal_column(ISO)
 #: Bytes of lines that go as a parameter; more go as a file.
@@ -162,12 +163,14 @@ class SnowflakeDriver(SqlDriver):
         with self.session.reading(), self.session.cursor() as cursor:
             return [tuple(row) for row in cursor.execute(query).fetchall()]
 
-    def _next_step(self, change: SchemaChange) -> Step | None:
-        if change.adds and not change.creates:
-            real = self.look(change.table.name)
-            if real and (step := half_done(real, change.table, self.session)):
-                return step
-        return super()._next_step(change)
+    def steps(self, change: SchemaChange, real: RealTable | None) -> Iterator[Step]:
+        whole = real
+        if real is not None and change.adds and not change.creates:
+            halves = half_done(real, change.table)
+            for name, half in halves.items():
+                yield (rename(real, half.name, name, self.session),)
+            whole = replace(real, columns={**real.columns, **halves})
+        yield from super().steps(change, whole)
 
     def widening(self, real: RealTable, column: Column) -> Step:
         if column.name in real.primary:

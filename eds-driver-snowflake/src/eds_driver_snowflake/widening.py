@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.sql import Step
 from eds_core.sql.session import Session
-from eds_core.sql.tables import RealTable
+from eds_core.sql.tables import RealColumn, RealTable
 
 ISO = """'YYYY-MM-DD"T"HH24:MI:SS.FF9'"""
 _SHORT = "RTRIM(RTRIM({}, '0'), '.')"  # without zeros that say nothing
@@ -50,7 +50,7 @@ def widening(
         *(() if new in real.columns else (add,)),
         f"UPDATE {table} SET {place} = {value.format(old)}",  # noqa: S608 - identifiers only, quoted
         f"ALTER TABLE {table} DROP COLUMN {old}",
-        f"ALTER TABLE {table} RENAME COLUMN {place} TO {old}",
+        rename(real, new, column.name, session),
     )
 
 
@@ -60,12 +60,17 @@ def _exact(found: ColumnType | None, wanted: ColumnType) -> str | None:
     return _EXACT.get(found) if found and wanted is ColumnType.TEXT else None
 
 
-def half_done(real: RealTable, table: TableSchema, session: Session) -> Step | None:
-    """The last step of a widening that was cut off before it."""
-    for column in table.columns:
-        new = f"_eds_{column.name}"
-        if column.name not in real.columns and new in real.columns:
-            place, old = session.quote(new), session.quote(column.name)
-            table_place = session.quote_table(real.name)
-            return (f"ALTER TABLE {table_place} RENAME COLUMN {place} TO {old}",)
-    return None
+def half_done(real: RealTable, table: TableSchema) -> Mapping[str, RealColumn]:
+    """The columns of which a widening was cut off before its last step, as they are."""
+    halves = {name: real.columns.get(f"_eds_{name}") for name in table.types}
+    return {
+        name: half
+        for name, half in halves.items()
+        if half is not None and name not in real.columns
+    }
+
+
+def rename(real: RealTable, old: str, new: str, session: Session) -> str:
+    """The last step of a widening."""
+    place, quote = session.quote_table(real.name), session.quote
+    return f"ALTER TABLE {place} RENAME COLUMN {quote(old)} TO {quote(new)}"

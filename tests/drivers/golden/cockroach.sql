@@ -3,10 +3,24 @@
 -- order ---------------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "order" ("id" text NOT NULL, "text" text, "integer" bigint, "number" double
-    precision, "decimal" numeric, "boolean" boolean, "timestamp" timestamp with time zone,
-    "datetime" timestamp without time zone, "json" jsonb, "bytes" bytea, "default" text, "end"
-    text, "primary" text, "select" text, "_eds_version" numeric(30,10), PRIMARY KEY ("id"));
+CREATE TABLE "order" (
+    "id" text NOT NULL,
+    "text" text,
+    "integer" bigint,
+    "number" double precision,
+    "decimal" numeric,
+    "boolean" boolean,
+    "timestamp" timestamp with time zone,
+    "datetime" timestamp without time zone,
+    "json" jsonb,
+    "bytes" bytea,
+    "default" text,
+    "end" text,
+    "primary" text,
+    "select" text,
+    "_eds_version" numeric(30,10),
+    PRIMARY KEY ("id")
+);
 
 -- add
 ALTER TABLE "order" ADD "select" text;
@@ -48,9 +62,13 @@ DELETE FROM "order" AS t WHERE EXISTS (SELECT 1 FROM jsonb_array_elements(%s::js
 -- vehicle_owner -------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "vehicle_owner" ("vehicleId" text NOT NULL, "customerId" text NOT NULL, "since"
-    timestamp with time zone, "_eds_version" numeric(30,10), PRIMARY KEY ("vehicleId",
-    "customerId"));
+CREATE TABLE "vehicle_owner" (
+    "vehicleId" text NOT NULL,
+    "customerId" text NOT NULL,
+    "since" timestamp with time zone,
+    "_eds_version" numeric(30,10),
+    PRIMARY KEY ("vehicleId", "customerId")
+);
 
 -- add
 ALTER TABLE "vehicle_owner" ADD "since" timestamp with time zone;
@@ -79,8 +97,12 @@ DELETE FROM "vehicle_owner" AS t WHERE EXISTS (SELECT 1 FROM jsonb_array_element
 -- label_link ----------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "label_link" ("labelId" text NOT NULL, "orderId" text NOT NULL, "_eds_version"
-    numeric(30,10), PRIMARY KEY ("labelId", "orderId"));
+CREATE TABLE "label_link" (
+    "labelId" text NOT NULL,
+    "orderId" text NOT NULL,
+    "_eds_version" numeric(30,10),
+    PRIMARY KEY ("labelId", "orderId")
+);
 
 -- upsert
 INSERT INTO "label_link" AS t ("labelId", "orderId", "_eds_version") SELECT (r.e -> 2 ->>
@@ -220,5 +242,20 @@ CREATE TABLE _eds_import (
     rows_updated BIGINT NOT NULL,
     rows_quarantined BIGINT NOT NULL,
     rows_deleted BIGINT NOT NULL,
+    PRIMARY KEY (id)
+);
+
+-- _eds_schema_history
+CREATE TABLE _eds_schema_history (
+    id TEXT NOT NULL,
+    table_name TEXT,
+    at TEXT,
+    ended TEXT,
+    outcome TEXT,
+    statement TEXT,
+    actor TEXT,
+    version TEXT,
+    error TEXT,
+    model TEXT,
     PRIMARY KEY (id)
 );

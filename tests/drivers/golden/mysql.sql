@@ -3,15 +3,25 @@
 -- order ---------------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE `order` (`id` VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin
-    */ /*M! COLLATE utf8mb4_nopad_bin */ COMMENT 'key' NOT NULL, `text` LONGTEXT CHARACTER SET
-    utf8mb4, `integer` BIGINT, `number` DOUBLE, `decimal` DECIMAL(65,25), `boolean` TINYINT(1),
-    `timestamp` DATETIME(6) COMMENT 'point in time, UTC', `datetime` DATETIME(6) COMMENT 'date
-    and time, UTC', `json` LONGTEXT CHARACTER SET utf8mb4 COMMENT 'JSON', `bytes` LONGBLOB,
-    `default` LONGTEXT CHARACTER SET utf8mb4, `end` LONGTEXT CHARACTER SET utf8mb4, `primary`
-    LONGTEXT CHARACTER SET utf8mb4, `select` LONGTEXT CHARACTER SET utf8mb4, `_eds_version`
-    DECIMAL(30,10), PRIMARY KEY (`id`)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET
-    utf8mb4;
+CREATE TABLE `order` (
+    `id` VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
+    utf8mb4_nopad_bin */ COMMENT 'key' NOT NULL,
+    `text` LONGTEXT CHARACTER SET utf8mb4,
+    `integer` BIGINT,
+    `number` DOUBLE,
+    `decimal` DECIMAL(65,25),
+    `boolean` TINYINT(1),
+    `timestamp` DATETIME(6) COMMENT 'point in time, UTC',
+    `datetime` DATETIME(6) COMMENT 'date and time, UTC',
+    `json` LONGTEXT CHARACTER SET utf8mb4 COMMENT 'JSON',
+    `bytes` LONGBLOB,
+    `default` LONGTEXT CHARACTER SET utf8mb4,
+    `end` LONGTEXT CHARACTER SET utf8mb4,
+    `primary` LONGTEXT CHARACTER SET utf8mb4,
+    `select` LONGTEXT CHARACTER SET utf8mb4,
+    `_eds_version` DECIMAL(30,10),
+    PRIMARY KEY (`id`)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4;
 
 -- add
 ALTER TABLE `order` ADD `select` LONGTEXT CHARACTER SET utf8mb4;
@@ -82,12 +92,15 @@ DELETE `order` FROM `order` FORCE INDEX (PRIMARY) WHERE %b;
 -- vehicle_owner -------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE `vehicle_owner` (`vehicleId` VARCHAR(240) CHARACTER SET utf8mb4 /*!80017 COLLATE
-    utf8mb4_0900_bin */ /*M! COLLATE utf8mb4_nopad_bin */ COMMENT 'key' NOT NULL, `customerId`
-    VARCHAR(240) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
-    utf8mb4_nopad_bin */ COMMENT 'key' NOT NULL, `since` DATETIME(6) COMMENT 'point in time,
-    UTC', `_eds_version` DECIMAL(30,10), PRIMARY KEY (`vehicleId`, `customerId`)) ENGINE=InnoDB
-    ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4;
+CREATE TABLE `vehicle_owner` (
+    `vehicleId` VARCHAR(240) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M!
+    COLLATE utf8mb4_nopad_bin */ COMMENT 'key' NOT NULL,
+    `customerId` VARCHAR(240) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M!
+    COLLATE utf8mb4_nopad_bin */ COMMENT 'key' NOT NULL,
+    `since` DATETIME(6) COMMENT 'point in time, UTC',
+    `_eds_version` DECIMAL(30,10),
+    PRIMARY KEY (`vehicleId`, `customerId`)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4;
 
 -- add
 ALTER TABLE `vehicle_owner` ADD `since` DATETIME(6) COMMENT 'point in time, UTC';
@@ -130,11 +143,14 @@ DELETE `vehicle_owner` FROM `vehicle_owner` FORCE INDEX (PRIMARY) WHERE %b;
 -- label_link ----------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE `label_link` (`labelId` VARCHAR(240) CHARACTER SET utf8mb4 /*!80017 COLLATE
-    utf8mb4_0900_bin */ /*M! COLLATE utf8mb4_nopad_bin */ COMMENT 'key' NOT NULL, `orderId`
-    VARCHAR(240) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
-    utf8mb4_nopad_bin */ COMMENT 'key' NOT NULL, `_eds_version` DECIMAL(30,10), PRIMARY KEY
-    (`labelId`, `orderId`)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4;
+CREATE TABLE `label_link` (
+    `labelId` VARCHAR(240) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M!
+    COLLATE utf8mb4_nopad_bin */ COMMENT 'key' NOT NULL,
+    `orderId` VARCHAR(240) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M!
+    COLLATE utf8mb4_nopad_bin */ COMMENT 'key' NOT NULL,
+    `_eds_version` DECIMAL(30,10),
+    PRIMARY KEY (`labelId`, `orderId`)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4;
 
 -- upsert
 INSERT INTO `label_link` (`labelId`, `orderId`, `_eds_version`) VALUES %b ON DUPLICATE KEY
@@ -313,5 +329,25 @@ CREATE TABLE _eds_import (
     rows_updated BIGINT NOT NULL,
     rows_quarantined BIGINT NOT NULL,
     rows_deleted BIGINT NOT NULL,
+    PRIMARY KEY (id)
+);
+
+-- _eds_schema_history
+CREATE TABLE _eds_schema_history (
+    id VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
+    utf8mb4_nopad_bin */ NOT NULL,
+    table_name VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M!
+    COLLATE utf8mb4_nopad_bin */,
+    at VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
+    utf8mb4_nopad_bin */,
+    ended VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
+    utf8mb4_nopad_bin */,
+    outcome VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
+    utf8mb4_nopad_bin */,
+    statement LONGTEXT CHARACTER SET utf8mb4,
+    actor LONGTEXT CHARACTER SET utf8mb4,
+    version LONGTEXT CHARACTER SET utf8mb4,
+    error LONGTEXT CHARACTER SET utf8mb4,
+    model LONGTEXT CHARACTER SET utf8mb4,
     PRIMARY KEY (id)
 );

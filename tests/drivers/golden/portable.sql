@@ -3,10 +3,24 @@
 -- order ---------------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "order" ("id" TEXT NOT NULL, "text" TEXT, "integer" BIGINT, "number" DOUBLE,
-    "decimal" DECIMAL TEXT, "boolean" BOOLEAN, "timestamp" TIMESTAMP TEXT, "datetime" DATETIME
-    TEXT, "json" JSON TEXT, "bytes" BLOB, "default" TEXT, "end" TEXT, "primary" TEXT, "select"
-    TEXT, "_eds_version" TEXT, PRIMARY KEY ("id"));
+CREATE TABLE "order" (
+    "id" TEXT NOT NULL,
+    "text" TEXT,
+    "integer" BIGINT,
+    "number" DOUBLE,
+    "decimal" DECIMAL TEXT,
+    "boolean" BOOLEAN,
+    "timestamp" TIMESTAMP TEXT,
+    "datetime" DATETIME TEXT,
+    "json" JSON TEXT,
+    "bytes" BLOB,
+    "default" TEXT,
+    "end" TEXT,
+    "primary" TEXT,
+    "select" TEXT,
+    "_eds_version" TEXT,
+    PRIMARY KEY ("id")
+);
 
 -- add
 ALTER TABLE "order" ADD "select" TEXT;
@@ -14,8 +28,13 @@ ALTER TABLE "order" ADD "select" TEXT;
 -- vehicle_owner -------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "vehicle_owner" ("vehicleId" TEXT NOT NULL, "customerId" TEXT NOT NULL, "since"
-    TIMESTAMP TEXT, "_eds_version" TEXT, PRIMARY KEY ("vehicleId", "customerId"));
+CREATE TABLE "vehicle_owner" (
+    "vehicleId" TEXT NOT NULL,
+    "customerId" TEXT NOT NULL,
+    "since" TIMESTAMP TEXT,
+    "_eds_version" TEXT,
+    PRIMARY KEY ("vehicleId", "customerId")
+);
 
 -- add
 ALTER TABLE "vehicle_owner" ADD "since" TIMESTAMP TEXT;
@@ -23,8 +42,12 @@ ALTER TABLE "vehicle_owner" ADD "since" TIMESTAMP TEXT;
 -- label_link ----------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "label_link" ("labelId" TEXT NOT NULL, "orderId" TEXT NOT NULL, "_eds_version"
-    TEXT, PRIMARY KEY ("labelId", "orderId"));
+CREATE TABLE "label_link" (
+    "labelId" TEXT NOT NULL,
+    "orderId" TEXT NOT NULL,
+    "_eds_version" TEXT,
+    PRIMARY KEY ("labelId", "orderId")
+);
 
 -- widening ------------------------------------------------------------------------------------
 
@@ -172,5 +195,20 @@ CREATE TABLE _eds_import (
     rows_updated BIGINT NOT NULL,
     rows_quarantined BIGINT NOT NULL,
     rows_deleted BIGINT NOT NULL,
+    PRIMARY KEY (id)
+);
+
+-- _eds_schema_history
+CREATE TABLE _eds_schema_history (
+    id VARCHAR(255) NOT NULL,
+    table_name VARCHAR(255),
+    at VARCHAR(255),
+    ended VARCHAR(255),
+    outcome VARCHAR(255),
+    statement TEXT,
+    actor TEXT,
+    version TEXT,
+    error TEXT,
+    model TEXT,
     PRIMARY KEY (id)
 );

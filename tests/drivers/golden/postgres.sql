@@ -3,11 +3,24 @@
 -- order ---------------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "order" ("id" text COLLATE "C" NOT NULL, "text" text, "integer" bigint, "number"
-    double precision, "decimal" numeric, "boolean" boolean, "timestamp" timestamp(6) with time
-    zone, "datetime" timestamp(6) without time zone, "json" jsonb, "bytes" bytea, "default"
-    text, "end" text, "primary" text, "select" text, "_eds_version" numeric(30,10), PRIMARY KEY
-    ("id"));
+CREATE TABLE "order" (
+    "id" text COLLATE "C" NOT NULL,
+    "text" text,
+    "integer" bigint,
+    "number" double precision,
+    "decimal" numeric,
+    "boolean" boolean,
+    "timestamp" timestamp(6) with time zone,
+    "datetime" timestamp(6) without time zone,
+    "json" jsonb,
+    "bytes" bytea,
+    "default" text,
+    "end" text,
+    "primary" text,
+    "select" text,
+    "_eds_version" numeric(30,10),
+    PRIMARY KEY ("id")
+);
 
 -- add
 ALTER TABLE "order" ADD "select" text;
@@ -47,9 +60,13 @@ WITH dead AS (INSERT INTO "_eds_tombstone" AS t (table_name, key, version) SELEC
 -- vehicle_owner -------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "vehicle_owner" ("vehicleId" text COLLATE "C" NOT NULL, "customerId" text COLLATE
-    "C" NOT NULL, "since" timestamp(6) with time zone, "_eds_version" numeric(30,10), PRIMARY
-    KEY ("vehicleId", "customerId"));
+CREATE TABLE "vehicle_owner" (
+    "vehicleId" text COLLATE "C" NOT NULL,
+    "customerId" text COLLATE "C" NOT NULL,
+    "since" timestamp(6) with time zone,
+    "_eds_version" numeric(30,10),
+    PRIMARY KEY ("vehicleId", "customerId")
+);
 
 -- add
 ALTER TABLE "vehicle_owner" ADD "since" timestamp(6) with time zone;
@@ -79,8 +96,12 @@ WITH dead AS (INSERT INTO "_eds_tombstone" AS t (table_name, key, version) SELEC
 -- label_link ----------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "label_link" ("labelId" text COLLATE "C" NOT NULL, "orderId" text COLLATE "C" NOT
-    NULL, "_eds_version" numeric(30,10), PRIMARY KEY ("labelId", "orderId"));
+CREATE TABLE "label_link" (
+    "labelId" text COLLATE "C" NOT NULL,
+    "orderId" text COLLATE "C" NOT NULL,
+    "_eds_version" numeric(30,10),
+    PRIMARY KEY ("labelId", "orderId")
+);
 
 -- upsert
 INSERT INTO "label_link" AS t ("labelId", "orderId", "_eds_version") SELECT r."labelId",
@@ -224,5 +245,20 @@ CREATE TABLE _eds_import (
     rows_updated BIGINT NOT NULL,
     rows_quarantined BIGINT NOT NULL,
     rows_deleted BIGINT NOT NULL,
+    PRIMARY KEY (id)
+);
+
+-- _eds_schema_history
+CREATE TABLE _eds_schema_history (
+    id TEXT COLLATE "C" NOT NULL,
+    table_name TEXT COLLATE "C",
+    at TEXT COLLATE "C",
+    ended TEXT COLLATE "C",
+    outcome TEXT COLLATE "C",
+    statement TEXT,
+    actor TEXT,
+    version TEXT,
+    error TEXT,
+    model TEXT,
     PRIMARY KEY (id)
 );

@@ -3,10 +3,24 @@
 -- order ---------------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "order" ("id" VARCHAR NOT NULL, "text" VARCHAR, "integer" NUMBER(38,0), "number"
-    FLOAT, "decimal" NUMBER(38,18), "boolean" BOOLEAN, "timestamp" TIMESTAMP_TZ(9), "datetime"
-    TIMESTAMP_NTZ(9), "json" VARIANT, "bytes" BINARY, "default" VARCHAR, "end" VARCHAR,
-    "primary" VARCHAR, "select" VARCHAR, "_eds_version" NUMBER(38,10), PRIMARY KEY ("id"));
+CREATE TABLE "order" (
+    "id" VARCHAR NOT NULL,
+    "text" VARCHAR,
+    "integer" NUMBER(38,0),
+    "number" FLOAT,
+    "decimal" NUMBER(38,18),
+    "boolean" BOOLEAN,
+    "timestamp" TIMESTAMP_TZ(9),
+    "datetime" TIMESTAMP_NTZ(9),
+    "json" VARIANT,
+    "bytes" BINARY,
+    "default" VARCHAR,
+    "end" VARCHAR,
+    "primary" VARCHAR,
+    "select" VARCHAR,
+    "_eds_version" NUMBER(38,10),
+    PRIMARY KEY ("id")
+);
 
 -- add
 ALTER TABLE "order" ADD "select" VARCHAR;
@@ -89,9 +103,13 @@ DELETE FROM "order" t USING (SELECT x."v":c0::VARCHAR AS "id", x."v":v::VARCHAR:
 -- vehicle_owner -------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "vehicle_owner" ("vehicleId" VARCHAR NOT NULL, "customerId" VARCHAR NOT NULL,
-    "since" TIMESTAMP_TZ(9), "_eds_version" NUMBER(38,10), PRIMARY KEY ("vehicleId",
-    "customerId"));
+CREATE TABLE "vehicle_owner" (
+    "vehicleId" VARCHAR NOT NULL,
+    "customerId" VARCHAR NOT NULL,
+    "since" TIMESTAMP_TZ(9),
+    "_eds_version" NUMBER(38,10),
+    PRIMARY KEY ("vehicleId", "customerId")
+);
 
 -- add
 ALTER TABLE "vehicle_owner" ADD "since" TIMESTAMP_TZ(9);
@@ -153,8 +171,12 @@ DELETE FROM "vehicle_owner" t USING (SELECT x."v":c0::VARCHAR AS "vehicleId", x.
 -- label_link ----------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "label_link" ("labelId" VARCHAR NOT NULL, "orderId" VARCHAR NOT NULL,
-    "_eds_version" NUMBER(38,10), PRIMARY KEY ("labelId", "orderId"));
+CREATE TABLE "label_link" (
+    "labelId" VARCHAR NOT NULL,
+    "orderId" VARCHAR NOT NULL,
+    "_eds_version" NUMBER(38,10),
+    PRIMARY KEY ("labelId", "orderId")
+);
 
 -- upsert
 MERGE INTO "label_link" t USING (SELECT r."labelId", r."orderId", r."_eds_version" FROM (SELECT
@@ -349,5 +371,20 @@ CREATE TABLE "_eds_import" (
     "rows_updated" BIGINT NOT NULL,
     "rows_quarantined" BIGINT NOT NULL,
     "rows_deleted" BIGINT NOT NULL,
+    PRIMARY KEY ("id")
+);
+
+-- _eds_schema_history
+CREATE TABLE "_eds_schema_history" (
+    "id" VARCHAR NOT NULL,
+    "table_name" VARCHAR,
+    "at" VARCHAR,
+    "ended" VARCHAR,
+    "outcome" VARCHAR,
+    "statement" TEXT,
+    "actor" TEXT,
+    "version" TEXT,
+    "error" TEXT,
+    "model" TEXT,
     PRIMARY KEY ("id")
 );

@@ -3,10 +3,24 @@
 -- order ---------------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "order" ("id" TEXT NOT NULL, "text" TEXT, "integer" BIGINT, "number" DOUBLE,
-    "decimal" DECIMAL TEXT, "boolean" BOOLEAN, "timestamp" TIMESTAMP TEXT, "datetime" DATETIME
-    TEXT, "json" JSON TEXT, "bytes" BLOB, "default" TEXT, "end" TEXT, "primary" TEXT, "select"
-    TEXT, "_eds_version" TEXT, PRIMARY KEY ("id"));
+CREATE TABLE "order" (
+    "id" TEXT NOT NULL,
+    "text" TEXT,
+    "integer" BIGINT,
+    "number" DOUBLE,
+    "decimal" DECIMAL TEXT,
+    "boolean" BOOLEAN,
+    "timestamp" TIMESTAMP TEXT,
+    "datetime" DATETIME TEXT,
+    "json" JSON TEXT,
+    "bytes" BLOB,
+    "default" TEXT,
+    "end" TEXT,
+    "primary" TEXT,
+    "select" TEXT,
+    "_eds_version" TEXT,
+    PRIMARY KEY ("id")
+);
 
 -- add
 ALTER TABLE "order" ADD "select" TEXT;
@@ -33,8 +47,13 @@ DELETE FROM "order" WHERE "id" = ? AND ("_eds_version" IS NULL OR "_eds_version"
 -- vehicle_owner -------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "vehicle_owner" ("vehicleId" TEXT NOT NULL, "customerId" TEXT NOT NULL, "since"
-    TIMESTAMP TEXT, "_eds_version" TEXT, PRIMARY KEY ("vehicleId", "customerId"));
+CREATE TABLE "vehicle_owner" (
+    "vehicleId" TEXT NOT NULL,
+    "customerId" TEXT NOT NULL,
+    "since" TIMESTAMP TEXT,
+    "_eds_version" TEXT,
+    PRIMARY KEY ("vehicleId", "customerId")
+);
 
 -- add
 ALTER TABLE "vehicle_owner" ADD "since" TIMESTAMP TEXT;
@@ -58,8 +77,12 @@ DELETE FROM "vehicle_owner" WHERE "vehicleId" = ? AND "customerId" = ? AND ("_ed
 -- label_link ----------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "label_link" ("labelId" TEXT NOT NULL, "orderId" TEXT NOT NULL, "_eds_version"
-    TEXT, PRIMARY KEY ("labelId", "orderId"));
+CREATE TABLE "label_link" (
+    "labelId" TEXT NOT NULL,
+    "orderId" TEXT NOT NULL,
+    "_eds_version" TEXT,
+    PRIMARY KEY ("labelId", "orderId")
+);
 
 -- upsert
 INSERT INTO "label_link" ("labelId", "orderId", "_eds_version") SELECT ?, ?, ? WHERE NOT EXISTS
@@ -222,5 +245,20 @@ CREATE TABLE _eds_import (
     rows_updated BIGINT NOT NULL,
     rows_quarantined BIGINT NOT NULL,
     rows_deleted BIGINT NOT NULL,
+    PRIMARY KEY (id)
+);
+
+-- _eds_schema_history
+CREATE TABLE _eds_schema_history (
+    id VARCHAR(255) NOT NULL,
+    table_name VARCHAR(255),
+    at VARCHAR(255),
+    ended VARCHAR(255),
+    outcome VARCHAR(255),
+    statement TEXT,
+    actor TEXT,
+    version TEXT,
+    error TEXT,
+    model TEXT,
     PRIMARY KEY (id)
 );

@@ -3,14 +3,24 @@
 -- order ---------------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE [order] ([id] nvarchar(450) COLLATE Latin1_General_100_BIN2 NOT NULL, [text]
-    nvarchar(max) COLLATE Latin1_General_100_BIN2, [integer] bigint, [number] float, [decimal]
-    decimal(38,19), [boolean] bit, [timestamp] datetimeoffset(7), [datetime] datetime2(7),
-    [json] nvarchar(max) COLLATE Latin1_General_BIN2, [bytes] varbinary(max), [default]
-    nvarchar(max) COLLATE Latin1_General_100_BIN2, [end] nvarchar(max) COLLATE
-    Latin1_General_100_BIN2, [primary] nvarchar(max) COLLATE Latin1_General_100_BIN2, [select]
-    nvarchar(max) COLLATE Latin1_General_100_BIN2, [_eds_version] decimal(30,10), PRIMARY KEY
-    ([id]));
+CREATE TABLE [order] (
+    [id] nvarchar(450) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    [text] nvarchar(max) COLLATE Latin1_General_100_BIN2,
+    [integer] bigint,
+    [number] float,
+    [decimal] decimal(38,19),
+    [boolean] bit,
+    [timestamp] datetimeoffset(7),
+    [datetime] datetime2(7),
+    [json] nvarchar(max) COLLATE Latin1_General_BIN2,
+    [bytes] varbinary(max),
+    [default] nvarchar(max) COLLATE Latin1_General_100_BIN2,
+    [end] nvarchar(max) COLLATE Latin1_General_100_BIN2,
+    [primary] nvarchar(max) COLLATE Latin1_General_100_BIN2,
+    [select] nvarchar(max) COLLATE Latin1_General_100_BIN2,
+    [_eds_version] decimal(30,10),
+    PRIMARY KEY ([id])
+);
 
 -- add
 ALTER TABLE [order] ADD [select] nvarchar(max) COLLATE Latin1_General_100_BIN2 NULL;
@@ -142,9 +152,13 @@ SELECT @inserted, @changed;
 -- vehicle_owner -------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE [vehicle_owner] ([vehicleId] nvarchar(225) COLLATE Latin1_General_100_BIN2 NOT
-    NULL, [customerId] nvarchar(225) COLLATE Latin1_General_100_BIN2 NOT NULL, [since]
-    datetimeoffset(7), [_eds_version] decimal(30,10), PRIMARY KEY ([vehicleId], [customerId]));
+CREATE TABLE [vehicle_owner] (
+    [vehicleId] nvarchar(225) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    [customerId] nvarchar(225) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    [since] datetimeoffset(7),
+    [_eds_version] decimal(30,10),
+    PRIMARY KEY ([vehicleId], [customerId])
+);
 
 -- add
 ALTER TABLE [vehicle_owner] ADD [since] datetimeoffset(7) NULL;
@@ -254,9 +268,12 @@ SELECT @inserted, @changed;
 -- label_link ----------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE [label_link] ([labelId] nvarchar(225) COLLATE Latin1_General_100_BIN2 NOT NULL,
-    [orderId] nvarchar(225) COLLATE Latin1_General_100_BIN2 NOT NULL, [_eds_version]
-    decimal(30,10), PRIMARY KEY ([labelId], [orderId]));
+CREATE TABLE [label_link] (
+    [labelId] nvarchar(225) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    [orderId] nvarchar(225) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    [_eds_version] decimal(30,10),
+    PRIMARY KEY ([labelId], [orderId])
+);
 
 -- upsert
 SET NOCOUNT ON;
@@ -508,5 +525,20 @@ CREATE TABLE _eds_import (
     rows_updated BIGINT NOT NULL,
     rows_quarantined BIGINT NOT NULL,
     rows_deleted BIGINT NOT NULL,
+    PRIMARY KEY (id)
+);
+
+-- _eds_schema_history
+CREATE TABLE _eds_schema_history (
+    id NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    table_name NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NULL,
+    at NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NULL,
+    ended NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NULL,
+    outcome NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NULL,
+    statement NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    actor NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    version NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    error NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    model NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
     PRIMARY KEY (id)
 );

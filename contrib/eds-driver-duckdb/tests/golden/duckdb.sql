@@ -3,10 +3,24 @@
 -- order ---------------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "order" ("id" VARCHAR NOT NULL, "text" VARCHAR, "integer" BIGINT, "number" DOUBLE,
-    "decimal" DECIMAL(38,9), "boolean" BOOLEAN, "timestamp" TIMESTAMP WITH TIME ZONE, "datetime"
-    TIMESTAMP, "json" JSON, "bytes" BLOB, "default" VARCHAR, "end" VARCHAR, "primary" VARCHAR,
-    "select" VARCHAR, "_eds_version" VARCHAR, PRIMARY KEY ("id"));
+CREATE TABLE "order" (
+    "id" VARCHAR NOT NULL,
+    "text" VARCHAR,
+    "integer" BIGINT,
+    "number" DOUBLE,
+    "decimal" DECIMAL(38,9),
+    "boolean" BOOLEAN,
+    "timestamp" TIMESTAMP WITH TIME ZONE,
+    "datetime" TIMESTAMP,
+    "json" JSON,
+    "bytes" BLOB,
+    "default" VARCHAR,
+    "end" VARCHAR,
+    "primary" VARCHAR,
+    "select" VARCHAR,
+    "_eds_version" VARCHAR,
+    PRIMARY KEY ("id")
+);
 
 -- add
 ALTER TABLE "order" ADD "select" VARCHAR;
@@ -49,9 +63,13 @@ DELETE FROM "order" AS t USING (SELECT CAST(unnest(CAST(? AS VARCHAR[])) AS VARC
 -- vehicle_owner -------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "vehicle_owner" ("vehicleId" VARCHAR NOT NULL, "customerId" VARCHAR NOT NULL,
-    "since" TIMESTAMP WITH TIME ZONE, "_eds_version" VARCHAR, PRIMARY KEY ("vehicleId",
-    "customerId"));
+CREATE TABLE "vehicle_owner" (
+    "vehicleId" VARCHAR NOT NULL,
+    "customerId" VARCHAR NOT NULL,
+    "since" TIMESTAMP WITH TIME ZONE,
+    "_eds_version" VARCHAR,
+    PRIMARY KEY ("vehicleId", "customerId")
+);
 
 -- add
 ALTER TABLE "vehicle_owner" ADD "since" TIMESTAMP WITH TIME ZONE;
@@ -81,8 +99,12 @@ DELETE FROM "vehicle_owner" AS t USING (SELECT CAST(unnest(CAST(? AS VARCHAR[]))
 -- label_link ----------------------------------------------------------------------------------
 
 -- create
-CREATE TABLE "label_link" ("labelId" VARCHAR NOT NULL, "orderId" VARCHAR NOT NULL,
-    "_eds_version" VARCHAR, PRIMARY KEY ("labelId", "orderId"));
+CREATE TABLE "label_link" (
+    "labelId" VARCHAR NOT NULL,
+    "orderId" VARCHAR NOT NULL,
+    "_eds_version" VARCHAR,
+    PRIMARY KEY ("labelId", "orderId")
+);
 
 -- upsert
 INSERT INTO "label_link" AS t ("labelId", "orderId", "_eds_version") SELECT s."labelId",
@@ -225,5 +247,20 @@ CREATE TABLE _eds_import (
     rows_updated BIGINT NOT NULL,
     rows_quarantined BIGINT NOT NULL,
     rows_deleted BIGINT NOT NULL,
+    PRIMARY KEY (id)
+);
+
+-- _eds_schema_history
+CREATE TABLE _eds_schema_history (
+    id VARCHAR(255) NOT NULL,
+    table_name VARCHAR(255),
+    "at" VARCHAR(255),
+    ended VARCHAR(255),
+    outcome VARCHAR(255),
+    statement TEXT,
+    actor TEXT,
+    version TEXT,
+    error TEXT,
+    model TEXT,
     PRIMARY KEY (id)
 );

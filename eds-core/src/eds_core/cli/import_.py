@@ -17,6 +17,7 @@ from .options import (
     Prefix,
     log_format_option,
     logging_options,
+    schema_changes_option,
     servers_option,
     set_up,
     start_time_option,
@@ -115,6 +116,7 @@ from .secrets import need_urls, with_urls
     envvar="EDS_MAX_UNPACKED",
     help="Refuse to unpack more than that in all, e.g. 50G.",
 )
+@schema_changes_option
 @policy_options
 @log_format_option
 @logging_options
@@ -139,6 +141,7 @@ def command(
     max_ratio: float,
     max_unpacked: int,
     log_format: str,
+    schema_changes: str,
     verbose: bool,
     silent: bool,
     timestamp: bool,
@@ -152,6 +155,7 @@ def command(
     Exit codes: 0 all is in, 3 some lines were quarantined, 1 error, 2 usage or
     configuration.
     """
+    from eds_core.gate import SchemaChanges
     from eds_core.importer.names import read_moment
     from eds_core.importer.options import ImportOptions
     from eds_core.importer.unpack import Limits
@@ -190,6 +194,7 @@ def command(
         restart=restart,
         tables=known_tables(),
         policy=policy_of(ctx),
+        schema_changes=SchemaChanges(schema_changes),
     )
     several = [options(url=url, limits=Limits(max_ratio, max_unpacked)) for url in urls]
     ctx.exit(run_imports(several, silent=silent, as_json=log_format == "json"))

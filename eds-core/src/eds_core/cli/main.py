@@ -33,6 +33,8 @@ _COMMANDS = {
     "explain": "eds_core.cli.explain",
     "doctor": "eds_core.cli.doctor",
     "status": "eds_core.cli.status",
+    "plan": "eds_core.cli.plan",
+    "apply": "eds_core.cli.apply",
     "quarantine": "eds_core.cli.quarantine",
     "resume": "eds_core.cli.resume",
     "config": "eds_core.cli.config",
@@ -79,6 +81,8 @@ class Commands(click.Group):
             _tell(ctx, error)
             ctx.exit(2 if isinstance(error, ConfigError) else 1)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:  # whoever read has gone: click ends without a word
             raise
         except Exception as error:  # noqa: BLE001 - the last one who can say anything
             _tell(ctx, _unexpected(error))

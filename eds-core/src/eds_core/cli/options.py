@@ -217,6 +217,18 @@ def health_of(host: str | None, port: int | None) -> HealthOptions | None:
     )
 
 
+def schema_changes_option(function: F) -> F:
+    """``--schema-changes``."""
+    option = click.option(
+        "--schema-changes",
+        type=click.Choice(["auto", "review", "off"]),
+        default="auto",
+        envvar="EDS_SCHEMA_CHANGES",
+        help="Who makes and alters tables: EDS; EDS after `eds apply`; only you.",
+    )
+    return option(function)  # type: ignore[type-var]  # as above
+
+
 def start_time_option(function: F) -> F:
     """``--consumer-start-time``."""
     option = click.option(

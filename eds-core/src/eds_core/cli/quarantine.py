@@ -12,6 +12,7 @@ import click
 from eds_core.console import printable
 from eds_core.errors import ConfigError, DecodeError
 
+from .opening import destination_at
 from .secrets import need_url, split_url, url_options, with_urls
 
 if TYPE_CHECKING:
@@ -21,15 +22,8 @@ if TYPE_CHECKING:
 @contextmanager
 def opened(url: str, *, read_only: bool = False) -> Iterator[Ledger]:
     """The ledger at *url*; *read_only* makes nothing, not even a SQLite file."""
-    from eds_core.destination import Destination, find_driver
-
-    destination = Destination(find_driver(url)(url))
-    destination.driver.read_only = read_only
-    try:
-        destination.open()
+    with destination_at(url, read_only=read_only) as destination:
         yield destination.ledger
-    finally:
-        destination.close()
 
 
 urls_argument = click.argument("urls", nargs=-1, metavar="[URL]", envvar="EDS_URL")

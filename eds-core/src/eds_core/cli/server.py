@@ -17,6 +17,7 @@ from .options import (
     health_options,
     log_format_option,
     logging_options,
+    schema_changes_option,
     servers_option,
     set_up,
     start_time_option,
@@ -91,6 +92,7 @@ def _ids(
 )
 @health_options
 @log_format_option
+@schema_changes_option
 @policy_options
 @logging_options
 @click.pass_context
@@ -108,6 +110,7 @@ def command(
     dump_dir: Path | None,
     trace_nats: bool,
     live: bool,
+    schema_changes: str,
     health_host: str | None,
     health_port: int | None,
     verbose: bool,
@@ -127,6 +130,7 @@ def command(
     has quarantined some lines, 4 another EDS has taken over. `eds --help` lists the
     other commands.
     """
+    from eds_core.gate import SchemaChanges
     from eds_core.plugins import installed_plugins
     from eds_core.server import DEFAULT_SERVER, ServerOptions, serve
 
@@ -168,6 +172,7 @@ def command(
                 dry_run=dry_run,
                 tables=known_tables(),
                 policy=policy_of(ctx),
+                schema_changes=SchemaChanges(schema_changes),
             )
             for url in urls
         ]
@@ -185,6 +190,7 @@ def command(
         trace=trace_nats,
         health=health_of(health_host, health_port),
         policy=policy_of(ctx),
+        schema_changes=SchemaChanges(schema_changes),
     )
     plugins = tuple(installed_plugins())
     if show:

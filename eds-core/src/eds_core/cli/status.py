@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from eds_core.status import Status
 
     Looked = tuple[str, Status | None, list[Finding]]
+
+_WIDE = 100  # characters of a statement
 
 
 @click.command("status", short_help="How far and how fresh each database is.")
@@ -86,7 +89,8 @@ def _as_dict(
 def _show(url: str, status: Status | None, findings: list[Finding]) -> None:
     click.echo(printable(url))
     if status is not None:
-        for line in (*_companies(status), *_tables(status.tables)):
+        lines = _companies(status), _tables(status.tables), _steps(status)
+        for line in chain(*lines):
             click.echo(f"  {printable(line)}")
     show(findings)
     if not findings:
@@ -112,6 +116,16 @@ def _tables(tables: tuple[TableStatus, ...]) -> Iterator[str]:
             f"{each.table:{width}}  {each.state:9} {_seconds(each.last_event):23} "
             f"{spoken(each.lag):>9} {each.rows:>11,}"
         )
+
+
+def _steps(status: Status) -> Iterator[str]:
+    """The latest first; statements may be long, so by their beginnings."""
+    if status.schema_changes:
+        yield "schema changes, the latest first; all are in _eds_schema_history"
+    for each in status.schema_changes:
+        moment = f"{each.at[:19].replace('T', ' ')} UTC"
+        lines = each.statement.split("\n", 1)[0].removesuffix(" (")
+        yield f"  {moment}  {each.outcome:9} {lines[:_WIDE]}"
 
 
 def _seconds(moment: int) -> str:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from eds_core.event import Version
+from eds_core.gate import SchemaChanges
 from eds_core.policy import Policy
 
 from .tally import Tally
@@ -34,6 +35,7 @@ class ImportOptions:
     limits: Limits = field(default_factory=Limits)
     tables: tuple[str, ...] = ()  # names to try when a file tells none
     policy: Policy | None = None
+    schema_changes: SchemaChanges = SchemaChanges.AUTO
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from functools import partial
 from threading import Event
 from typing import TypeVar
 
+from eds_core.claims import this_process
 from eds_core.credentials import read_credentials
 from eds_core.destination import Destination, find_driver
 from eds_core.dryrun import DryRun
@@ -63,7 +64,12 @@ class Import:
         driver = find_driver(url)
         dry = self._options.dry_run
         made = DryRun(url, driver) if dry else driver(url)
-        destination = Destination(made, self._plugins)
+        destination = Destination(
+            made,
+            self._plugins,
+            actor=f"import on {this_process()}",
+            schema_changes=self._options.schema_changes,
+        )
         loader = (Checker if dry else Loader)(destination)
         return Writer(destination, loader, self._halt)
 

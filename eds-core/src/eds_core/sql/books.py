@@ -54,6 +54,7 @@ class Books:
             *self._texts("owner", "at"),
         )
         self.imported = self._imported()
+        self.history = self._history()
 
     @property
     def all(self) -> tuple[Table, ...]:
@@ -116,6 +117,15 @@ class Books:
             self._key("id"),
             *self._texts("table_name", "file", "updated"),
             *(Column(name, BigInteger, nullable=False) for name in numbers),
+        )
+
+    def _history(self) -> Table:
+        return self._table(
+            "_eds_schema_history",
+            self._key("id"),
+            *(Column(name, self._name) for name in ("table_name", "at", "ended")),
+            Column("outcome", self._name),
+            *self._texts("statement", "actor", "version", "error", "model"),
         )
 
     def _table(self, name: str, *columns: Column[Any]) -> Table:

@@ -20,6 +20,7 @@ from eds_core.driver import Driver, Loaded
 from eds_core.errors import ConfigError, TableError
 from eds_core.event import Key, Row, Version, VersionedKey
 from eds_core.findings import Check
+from eds_core.ledger import SchemaStep
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.urls import redact
 
@@ -90,6 +91,8 @@ class SqlDialect(Driver):
         )
         self._targets: dict[tuple[str, str], Target] = {}
         self._stamp: object = None
+        # Steps of migrations that are not known to have ended.
+        self._begun: dict[tuple[str, Step], SchemaStep] = {}
 
     def parse(self, url: str) -> URL:
         """Return *url* as SQLAlchemy understands it. Raises ConfigError."""

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from importlib.metadata import version
 from typing import TypeVar
+from uuid import uuid4
 
 from eds_core.driver import Loaded, hookimpl
-from eds_core.errors import DestinationError, TableError, TransientError
+from eds_core.errors import DestinationError, TableError, TransientError, coded
 from eds_core.event import Key, Row, Version, VersionedKey
 from eds_core.failpoints import reached
 from eds_core.findings import Finding
+from eds_core.ledger import Outcome, SchemaStep
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
 from eds_core.urls import redact
 
 from . import diagnosis, portable, reading
 from .dialect import SqlDialect, Step
 from .errors import ANSWERS, Fault, decide, opening, while_opening
+from .records import now
 from .tables import (
     VERSION,
+    RealTable,
     Target,
     check_case,
     check_key,
@@ -102,7 +107,8 @@ class SqlDriver(SqlDialect):
         table = change.table
         check_lengths(table, self.session.dialect.max_identifier_length)
         self._forget(table.name)
-        self.session.ensure(self.books.tombstone)
+        for own in (self.books.tombstone, self.books.history):
+            self.session.ensure(own)
         ran, last = 0, None
         with self._about(table.name):
             while (step := self._next_step(change)) is not None:
@@ -117,50 +123,85 @@ class SqlDriver(SqlDialect):
                 last = step
         return ran
 
+    def plan(self, change: SchemaChange) -> Sequence[str]:
+        table = change.table
+        check_lengths(table, self.session.dialect.max_identifier_length)
+        with self._about(table.name):
+            steps = self.steps(change, self.look(table.name))
+            return [statement for step in steps for statement in step]
+
     def _next_step(self, change: SchemaChange) -> Step | None:
-        """What *change* still needs, by what is really there."""
+        """What *change* still needs first, by what is really there."""
+        return next(iter(self.steps(change, self.look(change.table.name))), None)
+
+    def steps(self, change: SchemaChange, real: RealTable | None) -> Iterator[Step]:
+        """All that *change* needs where the table is *real*."""
         table, quote = change.table, self.session.quote
-        real = self.look(table.name)
         if self.folds_case:
             check_case(table, real)
         if real is None:
-            return (self._create(table),)
+            yield (self._create(table),)
+            return
         check_key(table, real, quote, self.session.dialect.max_identifier_length)
         if VERSION not in real.columns:
-            return (self._add(table.name, VERSION, self.version_type),)
+            yield (self._add(table.name, VERSION, self.version_type),)
         for column in missing(change, real):
-            return (self._add(table.name, column.name, self.types[column.type]),)
+            yield (self._add(table.name, column.name, self.types[column.type]),)
         for column in narrow(change, real):
-            return self.widening(real, column)
-        return None
+            yield self.widening(real, column)
 
     def _take(self, step: Step, change: SchemaChange) -> int:
+        begun = self._begin(step, change.table.name)
         try:
-            self.session.settled(lambda: self._execute(step))
+            self.session.settled(lambda: self._execute(step, begun))
         except TransientError:
             raise
-        except DestinationError:
+        except DestinationError as error:
+            del self._begun[change.table.name, step]
             # No error when another server was faster: reality decides.
             if self._next_step(change) == step:
+                self._end(begun, "failed", coded(error))
                 raise
+            self._end(begun, "overtaken")
             return 0
+        del self._begun[change.table.name, step]
         return len(step)
 
-    def _execute(self, step: Step) -> None:
+    def _begin(self, step: Step, table: str) -> SchemaStep:
+        """Record that *step* begins; one that is tried again has begun already."""
+        fresh = SchemaStep(
+            uuid4().hex,
+            table,
+            ";\n".join(step),
+            "begun",
+            self.actor,
+            version("eds-core"),
+            now(),
+        )
+        begun = self._begun.setdefault((table, step), fresh)
+        self.ledger.record_step(begun)
+        reached("migrate.begun")
+        return begun
+
+    def _end(self, begun: SchemaStep, outcome: Outcome, error: str = "") -> None:
+        ended = replace(begun, outcome=outcome, ended=now(), error=error)
+        self.ledger.record_step(ended)
+
+    def _execute(self, step: Step, begun: SchemaStep) -> None:
         with self.session.altering():
             for statement in step:
                 self.session.run(statement)
                 reached("migrate.step")
+            self._end(begun, "done")  # if it can be, in the same transaction
+            reached("migrate.recorded")
 
     def _create(self, table: TableSchema) -> str:
         quote = self.session.quote
         columns = [f"{quote(c.name)} {self._declared(c, table)}" for c in table.columns]
         columns.append(f"{quote(VERSION)} {self.version_type}")
-        key = ", ".join(map(quote, table.key))
-        made = (
-            f"CREATE TABLE {self.session.quote_table(table.name)} "
-            f"({', '.join(columns)}, PRIMARY KEY ({key}))"
-        )
+        columns.append(f"PRIMARY KEY ({', '.join(map(quote, table.key))})")
+        lines = ",\n    ".join(columns)
+        made = f"CREATE TABLE {self.session.quote_table(table.name)} (\n    {lines}\n)"
         return f"{made} {self.table_options}".rstrip()
 
     def _declared(self, column: Column, table: TableSchema) -> str:

@@ -37,6 +37,7 @@ from eds_core.moments import as_text
 
 from .books import Books
 from .errors import not_alone
+from .history import SqlHistory
 from .imports import SqlImports
 from .records import (
     checkpoint_of,
@@ -57,7 +58,7 @@ from .session import Session
 from .settling import settled
 
 
-class SqlLedger(SqlImports):
+class SqlLedger(SqlHistory, SqlImports):
     """Positions, quarantine and table states over *session*, in *books*."""
 
     def __init__(
@@ -265,6 +266,7 @@ class SqlLedger(SqlImports):
         with self._session.joined():
             self._session.execute(delete(parked).where(_of(parked, table, company)))
             self._set_state(table, company, "ok", "")
+            self.forget_waiting(table)
 
     def parked(self) -> list[Parked]:
         return [parked_of(row) for row in self._all(self._books.parked)]

@@ -26,6 +26,7 @@ from eds_core.ledger import (
     Quarantined,
     QuarantineGroup,
     Role,
+    SchemaStep,
     TableStatus,
 )
 from eds_core.moments import as_nanoseconds, as_text
@@ -179,6 +180,35 @@ def imported_of(row: Row[Any]) -> ImportedFile:
         row.rows_updated,
         row.rows_quarantined,
         row.rows_deleted,
+    )
+
+
+def schema_step_row(step: SchemaStep) -> dict[str, object]:
+    return {
+        "table_name": step.table,
+        "at": step.at,
+        "ended": step.ended,
+        "outcome": step.outcome,
+        "statement": storable(step.statement),
+        "actor": storable(step.actor),
+        "version": step.version,
+        "error": storable(step.error),
+        "model": step.model,
+    }
+
+
+def schema_step_of(row: Row[Any]) -> SchemaStep:
+    return SchemaStep(
+        row.id,
+        row.table_name or "",
+        row.statement or "",
+        row.outcome,
+        row.actor or "",
+        row.version or "",
+        row.at or "",
+        row.ended or "",
+        row.error or "",
+        row.model or "",
     )
 
 

@@ -70,6 +70,7 @@ class Session:
         self._broken = False  # lost: whoever uses it is told
         self._doubtful = False  # not rolled back: the next use makes another one
         self._inside = False
+        self._alone = False  # each statement is committed by itself
         #: For authors of drivers: errors carry the database's words, and the statement,
         #: in a note. Never where data are a user's: both may hold the row.
         self.explains = False
@@ -190,8 +191,8 @@ class Session:
 
     @contextmanager
     def joined(self) -> Iterator[None]:
-        """The transaction that is open, or one of its own."""
-        if self._inside:
+        """The transaction that is open, or one of its own; none where none may be."""
+        if self._inside or self._alone:
             yield
         else:
             with self.transaction():
@@ -280,7 +281,12 @@ class Session:
 
     def create(self, table: Table) -> str:
         """The statement that makes *table*; needs no connection."""
-        return str(CreateTable(table).compile(dialect=self.dialect)).strip()
+        placed: dict[str, Any] = {}
+        if self.schema is not None:
+            placed["schema_translate_map"] = {None: self.schema}
+            placed["render_schema_translate"] = True
+        made = CreateTable(table).compile(dialect=self.dialect, **placed)
+        return str(made).strip()
 
     @contextmanager
     def altering(self) -> Iterator[None]:
@@ -296,9 +302,11 @@ class Session:
             connection.rollback()
             usual = connection.default_isolation_level
             connection.execution_options(isolation_level="AUTOCOMMIT")
+        self._alone = True
         try:
             yield
         finally:
+            self._alone = False
             self._roll_back(connection)  # for SQLAlchemy: nothing is open
             with self.translated():
                 connection.execution_options(isolation_level=usual)

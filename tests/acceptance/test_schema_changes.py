@@ -1,0 +1,192 @@
+"""Who changes tables: EDS, EDS after `eds apply`, or a person alone."""
+
+import asyncio
+import json
+
+import pytest
+
+from acceptance.harness import PATIENCE, eds, serving, shop_is_at, streaming, until
+from acceptance.tables import execute, rows, table_names, value
+from eds_core.sandbox import COMPANY, Sandbox
+
+HISTORY = "SELECT table_name, outcome, actor FROM _eds_schema_history"
+
+
+@pytest.fixture(params=["sqlite", "postgres", "mariadb"])
+def url(request):
+    return request.getfixturevalue(f"{request.param}_url")
+
+
+async def publish(sandbox, *tables):
+    for table in tables:
+        await sandbox.publish(sandbox.shop.insert(table))
+
+
+async def command(name, sandbox, url, *arguments):
+    asked = "--creds", sandbox.credentials, "--server", sandbox.url
+    return await eds(sandbox, name, url, *asked, *arguments)
+
+
+async def planned(sandbox, url, *arguments):
+    done = await command("plan", sandbox, url, "--json", *arguments)
+    return done.code, json.loads(done.out)
+
+
+def quoted(url, table):
+    return f"`{table}`" if url.startswith("mariadb") else f'"{table}"'
+
+
+async def arrives(url, table, count, server):
+    query = f"SELECT count(*) FROM {quoted(url, table)}"
+    await until(lambda: value(url, query) == count, 20, server.tail)
+
+
+def test_a_server_records_what_it_does_by_itself(tmp_path, url):
+    async def scenario():
+        async with streaming(tmp_path, url) as (sandbox, server):
+            before = await planned(sandbox, url, "--all")
+            await publish(sandbox, "brand", "vendor")
+            await shop_is_at(url, sandbox, server=server)
+            found = rows(url, HISTORY)
+            assert {(r["table_name"], r["outcome"]) for r in found} == {
+                ("brand", "done"),
+                ("vendor", "done"),
+            }
+            assert all(r["actor"].startswith("server on ") for r in found)
+            assert (await planned(sandbox, url))[0] == 0
+            assert before[0] == 3
+            creates = {t["table"]: t["statements"] for t in before[1]["tables"]}
+            ran = "SELECT statement FROM _eds_schema_history WHERE table_name = 'brand'"
+            assert creates["brand"] == [value(url, ran)]
+            told = await eds(sandbox, "status", url)
+            assert "done      CREATE TABLE" in told.out
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.survives(
+    "A table has to change, and a person wants to see that first",
+    "`--schema-changes review`; a new table, a new column; `eds apply`",
+    "parked alone, then continued without loss",
+)
+def test_changes_wait_for_review_and_the_other_tables_go_on(tmp_path, url):
+    async def scenario():
+        review = ("--schema-changes", "review")
+        async with streaming(tmp_path, url, args=review) as (sandbox, server):
+            await publish(sandbox, "brand", "vendor")
+            await server.says("table brand is parked")
+            await server.says("table vendor is parked")
+            assert "run it with `eds apply URL`" in server.err
+            assert "brand" not in table_names(url)
+            nobody = await eds(sandbox, "apply", url)
+            assert (nobody.code, "--yes" in nobody.err) == (2, True)
+            applied = await eds(sandbox, "apply", "--yes", url)
+            assert applied.code == 0, applied.tail()
+            await shop_is_at(url, sandbox, server=server)
+
+            sandbox.use(sandbox.model("brand").with_column("country"))
+            await publish(sandbox, "brand", "vendor")
+            await server.says("alter table brand: add country text")
+            await publish(sandbox, "brand", "vendor")
+            await arrives(url, "vendor", 3, server)
+            await arrives(url, "brand", 1, server)
+            status = await eds(sandbox, "status", url)
+            assert "eds apply" in status.out
+            plain = await eds(sandbox, "plan", url)
+            assert plain.code == 3
+            assert "ALTER TABLE" in plain.out
+            assert (await eds(sandbox, "apply", "--yes", url)).code == 0
+            await shop_is_at(url, sandbox, server=server)
+            assert (await eds(sandbox, "plan", url)).code == 0
+            assert {r["outcome"] for r in rows(url, HISTORY)} == {"done"}
+
+    asyncio.run(scenario())
+
+
+def test_apply_is_heeded_at_the_next_start(tmp_path, url):
+    async def scenario():
+        review = {"EDS_SCHEMA_CHANGES": "review"}
+        async with Sandbox(tmp_path) as sandbox:
+            async with serving(sandbox, url, env=review) as server:
+                await publish(sandbox, "brand")
+                await server.says("table brand is parked")
+                parked = "SELECT count(*) FROM _eds_parked"
+                await until(lambda: value(url, parked) == 1, 20, server.tail)
+            assert (await eds(sandbox, "apply", "--yes", url)).code == 0
+            await publish(sandbox, "brand")
+            async with serving(sandbox, url, env=review) as server:
+                await shop_is_at(url, sandbox, server=server)
+
+    asyncio.run(scenario())
+
+
+def test_with_off_a_person_makes_the_tables_from_the_plan(tmp_path, url):
+    async def scenario():
+        off = ("--schema-changes", "off")
+        async with streaming(tmp_path, url, args=off) as (sandbox, server):
+            _, found = await planned(sandbox, url, "--all")
+            only = [t for t in found["tables"] if t["table"] == "vendor"]
+            execute(url, *(s for table in only for s in table["statements"]))
+            await publish(sandbox, "brand", "vendor")
+            await server.says("table brand is parked")
+            assert "--schema-changes is off: create table brand" in server.err
+            await arrives(url, "vendor", 1, server)
+            code, found = await planned(sandbox, url)
+            assert (code, found["waiting"]) == (3, ["brand"])
+            execute(url, *(s for t in found["tables"] for s in t["statements"]))
+            assert (await planned(sandbox, url))[0] == 3  # it is still parked
+            assert (await eds(sandbox, "resume", "brand", url)).code == 0
+            await shop_is_at(url, sandbox, server=server)
+            assert (await planned(sandbox, url))[0] == 0
+            nothing = lambda: rows(url, HISTORY) == []  # noqa: E731 - a condition
+            await until(nothing, 20, server.tail)
+
+    asyncio.run(scenario())
+
+
+def test_the_plan_leaves_out_what_the_server_leaves_out(tmp_path, sqlite_url):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            policy = ("--only", "brand,vendor", "--exclude-column", "brand.name")
+            code, found = await planned(sandbox, sqlite_url, "--all", *policy)
+            assert code == 3
+            assert [t["table"] for t in found["tables"]] == ["brand", "vendor"]
+            assert '"name"' not in found["tables"][0]["statements"][0]
+            assert '"name"' in found["tables"][1]["statements"][0]
+            assert not (tmp_path / "shop.db").exists()
+
+    asyncio.run(scenario())
+
+
+def test_a_dry_run_only_says_what_would_wait(tmp_path, sqlite_url):
+    async def scenario():
+        args = ("--schema-changes", "review", "--dry-run")
+        async with streaming(tmp_path, sqlite_url, args=args) as (sandbox, server):
+            await publish(sandbox, "brand")
+            await server.says("dry run: would park brand")
+            assert not (tmp_path / "shop.db").exists()
+
+    asyncio.run(scenario())
+
+
+def test_an_import_heeds_it_and_goes_on_after_apply(tmp_path, url):
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            lines = tmp_path / "brand.jsonl"
+            row = {"id": "a", "companyId": COMPANY, "name": "Acme"}
+            row["meta"] = {"version": 1}
+            row["updatedDate"] = row["createdDate"] = "2026-01-01T00:00:00Z"
+            lines.write_text(json.dumps(row) + "\n")
+            review = "--schema-changes", "review"
+            asked = "--creds", sandbox.credentials, "--server", sandbox.url
+            load = "import", *asked, *review, lines, url
+            refused = await eds(sandbox, *load, seconds=30 * PATIENCE)
+            assert refused.code == 1, refused.tail()
+            assert "eds apply URL" in refused.err
+            assert (await eds(sandbox, "apply", "--yes", url)).code == 0
+            loaded = await eds(sandbox, *load, seconds=30 * PATIENCE)
+            assert loaded.code == 0, loaded.tail()
+            query = f"SELECT name FROM {quoted(url, 'brand')}"
+            assert value(url, query) == "Acme"
+
+    asyncio.run(scenario())
