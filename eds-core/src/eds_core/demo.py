@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .destination import Destination, find_driver
 from .driver import hookimpl
+from .health import HealthOptions
 from .plugins import BatchReport
 from .sandbox import Sandbox, State
 from .server import Exit, Server, ServerOptions
@@ -106,9 +107,12 @@ class DemoOptions:
 
 
 async def run_demo(
-    options: DemoOptions, pulse: Pulse, on_ready: Callable[[], None]
+    options: DemoOptions, pulse: Pulse, on_ready: Callable[[str], None]
 ) -> Summary:
-    """Start everything, let the shop work, stop, and compare."""
+    """Start everything, let the shop work, stop, and compare.
+
+    *on_ready* is called once, with the address of the status page.
+    """
     async with Sandbox(options.directory, seed=options.seed) as sandbox:
         ready = asyncio.Event()
         server = Server(
@@ -116,6 +120,7 @@ async def run_demo(
                 credentials=sandbox.credentials,
                 urls=(options.url,),
                 servers=(sandbox.url,),
+                health=HealthOptions(port=0),
             ),
             [pulse],
             ready.set,
@@ -123,7 +128,7 @@ async def run_demo(
         )
         serving = asyncio.create_task(server.run())
         await _either(serving, asyncio.create_task(ready.wait()))
-        on_ready()
+        on_ready(server.status_page)
         pulse.started = time.monotonic()
         published = await _work(sandbox, options, pulse, serving)
         seconds = time.monotonic() - pulse.started

@@ -20,11 +20,11 @@ def milliseconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1000:.1f} ms"
 
 
-def view(pulse: Pulse, where: str) -> RenderableType:
-    """One frame."""
+def view(pulse: Pulse, where: str, page: str = "") -> RenderableType:
+    """One frame: *where* the rows go, and the address of the status *page*."""
     return Panel(
         Group(_figures(pulse), Text(), _tables(pulse)),
-        title="EDS",
+        title=Text(f"EDS {page}".strip()),
         subtitle=Text(where),
         border_style="cyan",
     )
