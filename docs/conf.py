@@ -19,6 +19,7 @@ exclude_patterns = ["_build"]
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 default_role = "code"  # docstrings write names as Markdown does
+smartquotes = False  # `--creds` has two dashes
 nitpicky = True
 # Pages of others are not asked for, as nothing is fetched; and what is not public.
 nitpick_ignore_regex = [
