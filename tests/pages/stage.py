@@ -158,6 +158,7 @@ class Stage:
         """Put the stage's places, databases and words where examples stand."""
         command = PLACES.sub(lambda m: f"{self._directory}{m[0]}", command)
         command = command.replace("-g eds ", f"-g {os.getgid()} ")
+        command = command.replace("-o eds ", f"-o {os.getuid()} ")
         command = URL.sub(self._url, command)
         names = "|".join(self._words)
         return re.sub(
