@@ -27,6 +27,7 @@ nitpick_ignore_regex = [
     ("py:class", r"Columns|Key"),  # aliases, as their own module writes them
     ("py:class", r"eds_core\.(sql\.session\.R|testing\.memory\.store\.Store)"),
 ]
+suppress_warnings = ["ref.python"]  # `type` is Python's, and no column's
 
 html_theme = "furo"
 html_title = f"EDS {release}"

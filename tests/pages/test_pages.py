@@ -34,6 +34,7 @@ RUN_BY = {
         "eds-driver-mysql/README.md": "tests/drivers/test_mysql_connecting.py",
         "eds-driver-postgres/README.md": "tests/drivers/test_postgres_connecting.py",
     },
+    "reader": {"docs/diagnosis.md": "tests/acceptance/test_status.py"},
     "sql": {"docs/diagnosis.md": "tests/acceptance/test_status.py"},
 }
 
