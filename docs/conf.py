@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import eds_core
+
 ROOT = Path(__file__).parents[1]
 CORE = tomllib.loads((ROOT / "eds-core" / "pyproject.toml").read_text())["project"]
 
@@ -12,11 +14,23 @@ project = "EDS"
 author = "The EDS authors"
 release = CORE["version"]
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_click"]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
+default_role = "code"  # docstrings write names as Markdown does
+smartquotes = False  # `--creds` has two dashes
 nitpicky = True
+# Pages of others are not asked for, as nothing is fetched; and what is not public.
+nitpick_ignore_regex = [
+    ("py:.*", r"(collections|contextlib|msgspec|sqlalchemy)\..*"),
+    ("py:class", r"Columns|Key"),  # aliases, as their own module writes them
+    ("py:class", r"eds_core\.(sql\.session\.R|testing\.memory\.store\.Store)"),
+]
+suppress_warnings = ["ref.python"]  # `type` is Python's, and no column's
 
 html_theme = "furo"
 html_title = f"EDS {release}"
+
+# A name of eds_core is there when it was used; autodoc lists what is there.
+PUBLIC = {name: getattr(eds_core, name) for name in eds_core.__all__}

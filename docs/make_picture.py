@@ -29,7 +29,7 @@ def main() -> None:
 
     async def run() -> None:
         options = DemoOptions(directory / "sandbox", url, _EVENTS, _RATE)
-        demo = asyncio.create_task(run_demo(options, pulse, lambda: None))
+        demo = asyncio.create_task(run_demo(options, pulse, lambda _: None))
         while not demo.done():
             await asyncio.sleep(0.25)
             if pulse.events < _EVENTS:
@@ -43,7 +43,9 @@ def main() -> None:
 def _draw(pulse: Pulse) -> str:
     with Path("/dev/null").open("w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=92, file=nowhere)
-        console.print(view(pulse, "sqlite:////home/me/shop.db"))
+        console.print(
+            view(pulse, "sqlite:////home/me/shop.db", "http://127.0.0.1:8080/")
+        )
         return _FONTS.sub("", console.export_svg(title="eds demo"))
 
 

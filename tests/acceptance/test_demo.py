@@ -3,15 +3,21 @@
 import asyncio
 import re
 import sqlite3
+import urllib.request
 from contextlib import closing
 
-from acceptance.harness import SCRIPTS, run
+from acceptance.harness import SCRIPTS, process, run, until
 from acceptance.tables import rows, table_names, value
 
 
 def demo(tmp_path, *args):
     env = {"TMPDIR": str(tmp_path)}
     return asyncio.run(run(tmp_path, SCRIPTS / "eds", "demo", *args, env=env))
+
+
+def fetch(page):
+    with urllib.request.urlopen(page, timeout=20) as answer:
+        return answer.read().decode()
 
 
 def count(url):
@@ -42,3 +48,17 @@ def test_the_demo_fills_a_database_that_is_given(tmp_path, postgres_url):
     assert count(postgres_url) > 0
     assert "secret" not in ended.out + ended.err
     assert rows(postgres_url, "SELECT * FROM _eds_checkpoint")
+
+
+def test_the_demo_tells_where_its_status_page_is(tmp_path):
+    async def scenario():
+        command = (SCRIPTS / "eds", "demo", "--rate", "50")
+        with process(tmp_path, *command, env={"TMPDIR": str(tmp_path)}) as demo:
+            said = lambda: re.search(r"status page (http://\S+)", demo.out)  # noqa: E731 - asked again and again
+            found = await until(said, 30, demo.tail)
+            return await asyncio.to_thread(fetch, found[1]), await demo.stop()
+
+    page, code = asyncio.run(scenario())
+
+    assert "<title>EDS" in page
+    assert code == 0

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import re
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -53,19 +55,25 @@ async def make_trouble(sandbox, server, url):
     for _ in range(2):
         misfit = sandbox.shop.insert("order", {"messageCount": "many"})
         await sandbox.publish(misfit)
-    await publish(sandbox, "brand", "vendor", "order")
+    await publish(sandbox, "customer", "brand", "vendor", "order")
     await server.says("table brand is parked")
     await until(lambda: value(url, KEPT) == 2, 40, server.tail)
-    names = {"vendor", "order"}
+    names = {"customer", "vendor", "order"}
     await until(lambda: names <= set(table_names(url)), 40, server.tail)
 
 
-def blocks(database):
-    """The queries of the page: those for all, and those of *database*."""
+def blocks(database, mark="sql"):
+    """The page's blocks with *mark*: those for all, and those of *database*."""
     found = re.findall(
-        r"<!-- sql: (\w+) -->\n```sql\n(.*?)```", PAGE.read_text(), re.DOTALL
+        rf"<!-- {mark}: (\w+) -->\n```sql\n(.*?)```", PAGE.read_text(), re.DOTALL
     )
     return [query for name, query in found if name in ("all", database)]
+
+
+def for_reports(database):
+    """The queries that need none of the tables that quote values."""
+    every = blocks(database)
+    return [query for query in every if "_eds_parked" not in query]
 
 
 def test_all_is_well_while_the_server_runs_and_nothing_is_left_behind(tmp_path, url):
@@ -162,7 +170,7 @@ def test_the_pages_queries_run_and_tell_the_same(tmp_path, url):
             await reported(sandbox, url)
             return [rows(url, query) for query in blocks(database)]
 
-    fresh, oldest, needs, *own = asyncio.run(scenario())
+    fresh, oldest, figure, needs, *own = asyncio.run(scenario())
 
     states = {row["table_name"]: row["state"] for row in fresh}
     assert states["brand"] == "parked"
@@ -170,6 +178,57 @@ def test_the_pages_queries_run_and_tell_the_same(tmp_path, url):
     as_of = {row["table_name"]: row["as_of"] for row in fresh}
     assert as_of["order"] > "2026"
     assert oldest[0]["as_of"] <= as_of["order"]
+    assert figure == [{"customers": 1, "as_of": oldest[0]["as_of"]}]
     assert {row["table_name"] for row in needs} == {"brand", "order"}
     (minutes,) = own
     assert 0 <= float(minutes[0]["minutes_behind"]) < 60
+
+
+def test_the_query_for_power_bi_runs(tmp_path, postgres_url):
+    (query,) = re.findall(r'Query = "(.*?)"', PAGE.read_text())
+
+    async def scenario():
+        async with streaming(tmp_path, postgres_url) as (sandbox, server):
+            await publish(sandbox, "customer")
+            await shop_is_at(postgres_url, sandbox, server=server)
+            return rows(postgres_url, query)
+
+    (found,) = asyncio.run(scenario())
+    assert found["as_of"] > "2026"
+
+
+@pytest.fixture(params=["postgres", "mariadb"])
+def reports(request):
+    """A database, who administrates it, the reader's URL, and how it is refused."""
+    server = request.getfixturevalue(f"own_{request.param}")
+    url = server.new_database()
+    parts = urlsplit(url)
+    place = f"{parts.hostname}:{parts.port}{parts.path}"
+    reader = f"{parts.scheme}://reports:change-me@{place}"
+    if request.param == "postgres":
+        admin = f"postgresql://postgres@{place}"
+        yield request.param, url, partial(execute, admin), reader, "permission denied"
+        execute(admin, "DROP OWNED BY reports", "DROP ROLE reports")
+    else:
+        yield request.param, url, server.execute, reader, "command denied"
+        server.execute("DROP USER reports")
+
+
+def test_a_user_for_reports_reads_what_the_page_grants_and_no_more(tmp_path, reports):
+    database, url, as_administrator, reader, refused = reports
+    name = urlsplit(url).path.removeprefix("/")
+    (statements,) = blocks(database, "reader")
+
+    async def scenario():
+        async with streaming(tmp_path, url) as (sandbox, server):
+            await publish(sandbox, "customer", "order")
+            await shop_is_at(url, sandbox, server=server)
+
+    asyncio.run(scenario())
+    given = statements.replace("shop.", f"{name}.").split(";")
+    as_administrator(*filter(None, map(str.strip, given)))
+
+    for query in for_reports(database):
+        assert rows(reader, query)
+    with pytest.raises(Exception, match=refused):
+        rows(reader, "SELECT payload FROM _eds_quarantine")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -69,6 +72,21 @@ def test_the_guides_program_lists_the_servers_options():
     assert result.exit_code == 0
     assert "--creds" in result.output
     assert "eds --help" in result.output
+
+
+def test_who_reads_no_further_is_no_fault_of_eds():
+    program = Path(sys.executable).with_name("eds")
+    with subprocess.Popen(
+        [program, "tables"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        running.stdout.close()  # before anything is written
+        told = running.stderr.read()
+
+    assert told == b""
+    assert running.returncode == 1
 
 
 def test_drivers_lists_scheme_title_and_example():

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .destination import Destination, find_driver
+from .health import HealthOptions
 from .pulse import Pulse
 from .sandbox import Sandbox, State
 from .server import Exit, Server, ServerOptions
@@ -44,9 +45,12 @@ class DemoOptions:
 
 
 async def run_demo(
-    options: DemoOptions, pulse: Pulse, on_ready: Callable[[], None]
+    options: DemoOptions, pulse: Pulse, on_ready: Callable[[str], None]
 ) -> Summary:
-    """Start everything, let the shop work, stop, and compare."""
+    """Start everything, let the shop work, stop, and compare.
+
+    *on_ready* is called once, with the address of the status page.
+    """
     async with Sandbox(options.directory, seed=options.seed) as sandbox:
         ready = asyncio.Event()
         server = Server(
@@ -54,6 +58,7 @@ async def run_demo(
                 credentials=sandbox.credentials,
                 urls=(options.url,),
                 servers=(sandbox.url,),
+                health=HealthOptions(port=0),
             ),
             [pulse],
             ready.set,
@@ -61,7 +66,7 @@ async def run_demo(
         )
         serving = asyncio.create_task(server.run())
         await _either(serving, asyncio.create_task(ready.wait()))
-        on_ready()
+        on_ready(server.status_page)
         pulse.started = time.monotonic()
         published = await _work(sandbox, options, pulse, serving)
         seconds = time.monotonic() - pulse.started

@@ -21,12 +21,17 @@ def milliseconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1000:.1f} ms"
 
 
-def view(pulse: Pulse, where: str, troubles: Sequence[str] = ()) -> RenderableType:
-    """One frame for one destination; *troubles* say why it is not kept up."""
+def view(
+    pulse: Pulse, where: str, troubles: Sequence[str] = (), page: str = ""
+) -> RenderableType:
+    """One frame for one destination; *troubles* say why it is not kept up.
+
+    *page* is the address of the status page.
+    """
     told = [Text(each, style="bold red") for each in troubles]
     return Panel(
         Group(_figures(pulse), *told, Text(), _tables(pulse)),
-        title="EDS",
+        title=Text(f"EDS {page}".strip()),
         subtitle=Text(where),
         border_style="red" if told else "cyan",
     )

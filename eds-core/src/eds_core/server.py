@@ -104,6 +104,11 @@ class Server:
         self._pipelines: list[Pipeline] = []
         self._ready = 0
 
+    @property
+    def status_page(self) -> str:
+        """Its address while the server runs; empty when there is none."""
+        return self._health.url
+
     def _driver(self, url: str) -> Driver:
         driver = find_driver(url)
         return DryRun(url, driver) if self._options.dry_run else driver(url)

@@ -82,9 +82,9 @@ class Commands(click.Group):
             ctx.exit(2 if isinstance(error, ConfigError) else 1)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except BrokenPipeError:  # whoever read has gone: click ends without a word
-            raise
-        except Exception as error:  # noqa: BLE001 - the last one who can say anything
+        except Exception as error:
+            if isinstance(error, BrokenPipeError) and _nobody_reads():
+                raise  # such as `| head`, which has all it wants: click ends quietly
             _tell(ctx, _unexpected(error))
             ctx.exit(1)
 
@@ -153,6 +153,15 @@ def _tell(ctx: click.Context, error: EdsError) -> None:
         click.echo(printable_traceback(sys.exception()), err=True)
     if not ctx.meta.get("eds.silent"):
         show_error(error)
+
+
+def _nobody_reads() -> bool:
+    """Whether it is standard output that is closed; who reads it gets an empty line."""
+    try:
+        click.echo()
+    except BrokenPipeError:
+        return True
+    return False
 
 
 def _unexpected(error: Exception) -> EdsError:

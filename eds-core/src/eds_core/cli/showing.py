@@ -28,9 +28,9 @@ async def _run(options: DemoOptions, pulse: Pulse, *, verbose: bool) -> Summary:
     show = _live_view if live else _plain_lines
     showing: list[asyncio.Task[None]] = []
 
-    def ready() -> None:
+    def ready(page: str) -> None:
         where = redact(options.url)
-        showing.append(asyncio.create_task(show(pulse, where)))
+        showing.append(asyncio.create_task(show(pulse, where, page)))
 
     try:
         return await run_demo(options, pulse, ready)
@@ -40,15 +40,15 @@ async def _run(options: DemoOptions, pulse: Pulse, *, verbose: bool) -> Summary:
         await asyncio.gather(*showing, return_exceptions=True)
 
 
-async def _live_view(pulse: Pulse, where: str) -> None:
-    with Live(view(pulse, where), refresh_per_second=8) as live:
+async def _live_view(pulse: Pulse, where: str, page: str) -> None:
+    with Live(view(pulse, where, page=page), refresh_per_second=8) as live:
         while True:
             await asyncio.sleep(0.25)
-            live.update(view(pulse, where))
+            live.update(view(pulse, where, page=page))
 
 
-async def _plain_lines(pulse: Pulse, where: str) -> None:
-    click.echo(f"streaming to {where}")
+async def _plain_lines(pulse: Pulse, where: str, page: str) -> None:
+    click.echo(f"streaming to {where}, status page {page}")
     while True:
         await asyncio.sleep(2)
         click.echo(_line(pulse))

@@ -1,0 +1,78 @@
+"""What the pages print to be typed is typed, beside a real NATS and real databases."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from eds_core.sandbox import COMPANY
+from pages.blocks import PAGES, TOP, commands, is_run
+from pages.stage import program, staged
+
+LONG = 900  # seconds: some pages install EDS
+TROUBLE = re.compile(r"\beds (?:quarantine|resume)\b")
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("bash") is None, reason="the pages' commands are for bash"
+)
+
+
+def runnable(page):
+    return [command for block, command in commands(page) if is_run(block, command)]
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory):
+    """What would be published."""
+    out = tmp_path_factory.mktemp("wheels")
+    command = [program("uv"), "build", "-q", "--all-packages", "--wheel", "-o", out]
+    subprocess.run(command, cwd=TOP, check=True, timeout=LONG)
+    return out
+
+
+@pytest.fixture
+def database(request):
+    """Empty databases by kind and name; the same name is the same database."""
+    made = {}
+
+    def find(kind, name):
+        if (kind, name) not in made:
+            if kind == "postgres":
+                server = request.getfixturevalue("postgres")
+                made[kind, name] = server.new_database()
+            else:
+                fixture = {"mysql": "mariadb", "cockroachdb": "cockroach"}.get(
+                    kind, kind
+                )
+                made[kind, name] = request.getfixturevalue(f"{fixture}_url")
+        return made[kind, name]
+
+    return find
+
+
+@pytest.mark.timeout(LONG)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=str(page.relative_to(TOP)))
+        for page in PAGES
+        if runnable(page)
+    ],
+)
+def test_the_commands_of_a_page_do_what_they_should(tmp_path, page, database, wheels):
+    lines = runnable(page)
+    companies = {COMPANY, *re.findall(r"\b[0-9a-f]{24}\b", "\n".join(lines))}
+    troubled = any(map(TROUBLE.search, lines))
+
+    async def scenario():
+        args = (tmp_path, database, wheels)
+        stage = staged(*args, companies=sorted(companies), troubled=troubled)
+        async with stage as shell:
+            for line in lines:
+                await shell.run(line)
+
+    asyncio.run(scenario())
