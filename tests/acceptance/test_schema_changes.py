@@ -158,6 +158,11 @@ def test_the_plan_leaves_out_what_the_server_leaves_out(tmp_path, sqlite_url):
             assert '"name"' not in found["tables"][0]["statements"][0]
             assert '"name"' in found["tables"][1]["statements"][0]
             assert not (tmp_path / "shop.db").exists()
+            wrong = "--exclude-column", "brand.nmae"
+            told = await command("plan", sandbox, sqlite_url, *wrong)
+            assert "brand.nmae" in told.err
+            key = "--exclude-column", "brand.id"
+            assert (await command("plan", sandbox, sqlite_url, *key)).code == 2
 
     asyncio.run(scenario())
 

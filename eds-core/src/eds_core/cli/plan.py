@@ -14,7 +14,7 @@ from eds_core.console import printable
 from eds_core.urls import redact
 
 from .opening import destination_at
-from .options import servers_option
+from .options import servers_option, set_up
 from .policy import policy_of, policy_options
 from .quarantine import url_argument
 
@@ -66,6 +66,7 @@ def command(
     Exit codes: 0 nothing is to be done, 3 something is, 1 error, 2 usage or
     configuration.
     """
+    set_up(ctx, verbose=False, silent=False, timestamp=False)
     found = look(ctx, url, creds, servers, everything=everything)
     if as_json:
         click.echo(json.dumps(_as_dict(url, found), indent=2))
@@ -100,7 +101,8 @@ def look(
             for name in _names(destination, everything=everything)
             if transforms is None or not transforms.drops(name)
         ]
-        described = asyncio.run(ask(creds, servers or (DEFAULT_SERVER,), names))
+        asked = servers or (DEFAULT_SERVER,)
+        described = asyncio.run(ask(creds, asked, names, policy))
         return plan(destination, transformed(described, transforms), names)
 
 
