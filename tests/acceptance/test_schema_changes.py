@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -9,6 +12,7 @@ from acceptance.harness import PATIENCE, eds, serving, shop_is_at, streaming, un
 from acceptance.tables import execute, rows, table_names, value
 from eds_core.sandbox import COMPANY, Sandbox
 
+TOP = Path(__file__).parents[2]
 HISTORY = "SELECT table_name, outcome, actor FROM _eds_schema_history"
 
 
@@ -154,6 +158,11 @@ def test_the_plan_leaves_out_what_the_server_leaves_out(tmp_path, sqlite_url):
             assert '"name"' not in found["tables"][0]["statements"][0]
             assert '"name"' in found["tables"][1]["statements"][0]
             assert not (tmp_path / "shop.db").exists()
+            wrong = "--exclude-column", "brand.nmae"
+            told = await command("plan", sandbox, sqlite_url, *wrong)
+            assert "brand.nmae" in told.err
+            key = "--exclude-column", "brand.id"
+            assert (await command("plan", sandbox, sqlite_url, *key)).code == 2
 
     asyncio.run(scenario())
 
@@ -190,3 +199,53 @@ def test_an_import_heeds_it_and_goes_on_after_apply(tmp_path, url):
             assert value(url, query) == "Acme"
 
     asyncio.run(scenario())
+
+
+def test_the_history_is_read_as_the_guide_says(tmp_path, url):
+    page = (TOP / "docs" / "guide.md").read_text()
+    (query,) = re.findall(r"<!-- sql: history -->\n```sql\n(.*?)```", page, re.DOTALL)
+
+    async def scenario():
+        async with streaming(tmp_path, url) as (sandbox, server):
+            await publish(sandbox, "brand")
+            await shop_is_at(url, sandbox, server=server)
+            (found,) = rows(url, query)
+            assert (found["table_name"], found["outcome"]) == ("brand", "done")
+
+    asyncio.run(scenario())
+
+
+def test_with_off_a_user_who_may_only_write_rows_is_enough(tmp_path, own_postgres):
+    """The tables are made by their owner from what `eds plan` prints, as it is."""
+    page = (TOP / "docs" / "security.md").read_text()
+    (grants,) = re.findall(
+        r"<!-- grants: off -->\n  ```sql\n(.*?)  ```", page, re.DOTALL
+    )
+    role, _, rest = grants.partition(";")
+    owner = own_postgres.new_database()
+    place = urlsplit(owner)
+    user = f"eds_writer:change-me@127.0.0.1:{own_postgres.port}"
+    url = place._replace(netloc=user).geturl()
+    admin = urlsplit(own_postgres.admin_url)._replace(path=place.path).geturl()
+    execute(admin, "DROP ROLE IF EXISTS eds_writer")
+
+    async def scenario():
+        off = ("--schema-changes", "off")
+        async with Sandbox(tmp_path) as sandbox:
+            some = ("--only", "brand,vendor,order")
+            made = await command("plan", sandbox, owner, "--all", *some)
+            execute(admin, role)
+            execute(owner, made.out, rest)
+            async with serving(sandbox, url, args=off) as server:
+                await publish(sandbox, "brand", "vendor", "order", "brand")
+                await shop_is_at(owner, sandbox, server=server)
+                sandbox.use(sandbox.model("brand").with_column("country"))
+                await publish(sandbox, "brand")
+                await server.says("--exclude-column brand.country")
+                lacking = await command("plan", sandbox, url)
+                assert "THIS USER MAY NOT: missing: CREATE" in lacking.out
+                assert (await command("apply", sandbox, owner, "--yes")).code == 0
+                await shop_is_at(owner, sandbox, server=server)
+
+    asyncio.run(scenario())
+    execute(admin, "DROP OWNED BY eds_writer CASCADE", "DROP ROLE eds_writer")

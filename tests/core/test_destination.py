@@ -236,7 +236,8 @@ def test_a_destination_is_opened(install):
     destination = open_destination("shop://host/db")
 
     assert destination.title == "Shop"
-    assert vars(destination.driver) == {"url": "shop://host/db", "calls": ["open"]}
+    assert destination.driver.url == "shop://host/db"
+    assert destination.driver.calls == ["open"]
 
 
 def test_a_destination_that_does_not_open_is_closed_again(install):

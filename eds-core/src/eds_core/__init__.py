@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Parked,
         Quarantined,
         QuarantineGroup,
+        SchemaStep,
         TableStatus,
     )
     from .plugins import BatchReport, Transform
@@ -76,6 +77,7 @@ __all__ = [
     "RejectedError",
     "Row",
     "SchemaChange",
+    "SchemaStep",
     "TableError",
     "TableSchema",
     "TableStatus",

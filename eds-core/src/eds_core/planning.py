@@ -18,6 +18,7 @@ from .doctor.streaming import schemas
 from .errors import DecodeError, RejectedError, TableError, coded
 from .findings import Finding, Verdict
 from .gate import is_held, model_of
+from .policy import Policy
 from .schema import SchemaChange, TableSchema, merged
 from .stream import Connection, Settings
 from .transforms import Transforms
@@ -74,9 +75,15 @@ def tables_of(destination: Destination, names: Iterable[str]) -> list[str]:
 
 
 async def ask(
-    credentials: Path, servers: Sequence[str], tables: Iterable[str]
+    credentials: Path,
+    servers: Sequence[str],
+    tables: Iterable[str],
+    policy: Policy | None = None,
 ) -> Mapping[str, TableSchema]:
-    """What the shop's service says of *tables*; what it does not know is left out."""
+    """What the shop's service says of *tables*; what it does not know is left out.
+
+    The names in *policy* are checked, as a server does at its start.
+    """
     found = read_credentials(credentials)
     settings = Settings(
         servers=tuple(servers),
@@ -88,9 +95,15 @@ async def ask(
     connection = Connection(settings)
     try:
         await connection.open()
+        if policy is not None:
+            await policy.check(partial(_one, connection))
         return await schemas(connection, tables)
     finally:
         await connection.close()
+
+
+async def _one(connection: Connection, table: str) -> TableSchema | None:
+    return (await schemas(connection, [table])).get(table)
 
 
 def transformed(

@@ -14,7 +14,7 @@ from eds_core.console import printable
 from eds_core.urls import redact
 
 from .opening import destination_at
-from .options import servers_option
+from .options import servers_option, set_up
 from .policy import policy_of, policy_options
 from .quarantine import urls_argument
 from .secrets import need_url, url_options
@@ -67,6 +67,7 @@ def command(
     Exit codes: 0 nothing is to be done, 3 something is, 1 error, 2 usage or
     configuration.
     """
+    set_up(ctx, verbose=False, silent=False, timestamp=False)
     url = need_url(ctx, urls)
     found = look(ctx, url, creds, servers, everything=everything)
     if as_json:
@@ -102,7 +103,8 @@ def look(
             for name in _names(destination, everything=everything)
             if transforms is None or not transforms.drops(name)
         ]
-        described = asyncio.run(ask(creds, servers or (DEFAULT_SERVER,), names))
+        asked = servers or (DEFAULT_SERVER,)
+        described = asyncio.run(ask(creds, asked, names, policy))
         return plan(destination, transformed(described, transforms), names)
 
 
