@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -87,6 +86,8 @@ def look(
     everything: bool,
 ) -> Plan:
     """Ask the shop's service, look at the database; changes nothing."""
+    import asyncio
+
     from eds_core.planning import ask, plan, transformed
     from eds_core.plugins import installed_plugins
     from eds_core.server import DEFAULT_SERVER
