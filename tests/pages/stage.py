@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -23,10 +22,11 @@ from acceptance.tables import execute, value
 from eds_core.cli.main import with_command
 from eds_core.sandbox import COMPANY, Sandbox
 from eds_core.sandbox.export_api import KEY, export_api
-from pages.blocks import LASTING, TOP, eds
+from pages.blocks import LASTING, TOP, eds, tracked
 
 URL = re.compile(r"(['\"]?)\b(postgres|mysql|mariadb|cockroachdb)[a-z]*://[^\s'\"]+\1")
 PLACES = re.compile(r"(?<!\w)/(opt/eds|etc/eds|etc/systemd|var/lib/eds)\b")
+USUAL = "http://127.0.0.1:8080"
 OWN_COLUMN = 'CREATE TABLE "order" (id VARCHAR(64) PRIMARY KEY, own INTEGER NOT NULL)'
 LONG = 240  # seconds: an installation is the longest
 
@@ -52,6 +52,7 @@ class Stage:
         self._troubled = troubled
         self._lasting = AsyncExitStack()
         self._environment = {}
+        self._page = USUAL
         self._words = {"TABLE": "order", "PATH": "export", "FOLDER_OR_FILE": "export"}
 
     async def open(self, sandbox, api):
@@ -107,6 +108,10 @@ class Stage:
                 return
         await self._finish(command)
 
+    def know(self, server):
+        """Its status page is where a page has the usual address."""
+        self._page = re.search(r"status page: (http://[\w.:]+)/", server.err)[1]
+
     async def close(self):
         """Stop what still runs; it has to stop in good order."""
         await self._lasting.aclose()
@@ -137,6 +142,7 @@ class Stage:
         )
         if name == "server":
             await running.ready(60)
+            self.know(running)
         else:
             await until(lambda: "streaming to" in running.out, 60, running.tail)
 
@@ -159,7 +165,7 @@ class Stage:
         command = PLACES.sub(lambda m: f"{self._directory}{m[0]}", command)
         command = command.replace("-g eds ", f"-g {os.getgid()} ")
         command = command.replace("-o eds ", f"-o {os.getuid()} ")
-        command = URL.sub(self._url, command)
+        command = URL.sub(self._url, command.replace(USUAL, self._page))
         names = "|".join(self._words)
         return re.sub(
             rf"(?<![-\w$])({names})\b(?!=)", lambda m: self._words[m[1]], command
@@ -183,18 +189,10 @@ def caught(url):
 
 
 def copy_tree(place):
-    """What git knows of this tree, as it is now."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"],
-        cwd=TOP,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in listed.stdout.splitlines():
-        if (TOP / name).is_file():
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(TOP / name, place / name)
+    for path in tracked():
+        copy = place / path.relative_to(TOP)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
 
 
 def program(name):
@@ -214,16 +212,18 @@ async def staged(directory, database, wheels, *, companies, troubled):
         if troubled:
             await stage.spoil(sandbox)
         else:
-            await stream(resources, sandbox, database("postgres", "shop"))
+            url = database("postgres", "shop")
+            stage.know(await stream(resources, sandbox, url))
         resources.push_async_callback(stage.close)
         yield stage
 
 
 async def stream(resources, sandbox, url):
-    """Let a server run; it may be taken over by one of the page's."""
+    """A server that runs; it may be taken over by one of the page's."""
     directory = sandbox.directory
     command = (SCRIPTS / "eds-server", "--creds", sandbox.credentials, url)
     look_back = ("--consumer-start-time", "168h", "--server", sandbox.url)
     server = resources.enter_context(process(directory, *command, *look_back))
     await server.ready()
     await shop_is_at(url, sandbox, server=server)
+    return server
