@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path
 
+from eds_core.cli.main import with_command
+
 TOP = Path(__file__).parents[2]
 LIST = TOP / "docs" / "testing.md"
 FENCE = re.compile(
@@ -102,3 +104,11 @@ def eds(command):
     for program, *arguments in programs(command):
         if Path(program).name in ("eds", "eds-server"):
             yield arguments
+
+
+def lasting(command):
+    """What in it runs until it is stopped: `server`, `demo`, or None."""
+    for name, *rest in map(with_command, eds(command)):
+        if name in LASTING and not {"--events", "--importer", "--help"} & {*rest}:
+            return name
+    return None

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
+from enum import Enum, auto
 from pathlib import Path
 
 from acceptance.harness import (
@@ -19,10 +20,9 @@ from acceptance.harness import (
     until,
 )
 from acceptance.tables import execute, value
-from eds_core.cli.main import with_command
 from eds_core.sandbox import COMPANY, Sandbox
 from eds_core.sandbox.export_api import KEY, export_api
-from pages.blocks import LASTING, TOP, eds, tracked
+from pages.blocks import TOP, eds, lasting, tracked
 
 URL = re.compile(r"(['\"]?)\b(postgres|mysql|mariadb|cockroachdb)[a-z]*://[^\s'\"]+\1")
 PLACES = re.compile(r"(?<!\w)/(opt/eds|etc/eds|etc/systemd|var/lib/eds)\b")
@@ -37,6 +37,14 @@ exec "{uv}" pip "$@" --dry-run --reinstall -q --no-deps --no-index \\
 """
 
 
+class Day(Enum):
+    """What a page begins with."""
+
+    FIRST = auto()  # an empty database
+    STREAMING = auto()  # a server beside it, and all rows are there
+    TROUBLED = auto()  # a parked table, a message in quarantine, no server
+
+
 class Stage:
     """Runs command lines one after another, in one directory and environment.
 
@@ -44,22 +52,23 @@ class Stage:
     is started, as by somebody with two terminals; it has to stop in good order.
     """
 
-    def __init__(self, directory, database, wheels, *, troubled):
+    def __init__(self, sandbox, directory, database, wheels, day):
         self.place = directory / "tree"
+        self._sandbox = sandbox
         self._directory = directory
         self._database = database  # (kind, name) -> URL
         self._wheels = wheels
-        self._troubled = troubled
+        self._day = day
         self._lasting = AsyncExitStack()
         self._environment = {}
         self._page = USUAL
         self._words = {"TABLE": "order", "PATH": "export", "FOLDER_OR_FILE": "export"}
 
-    async def open(self, sandbox, api):
+    async def open(self, api):
         """Lay out what a reader has: the source, credentials, an export."""
         copy_tree(self.place)
         for name in ("shop.creds", "group.creds"):
-            shutil.copy2(sandbox.credentials, self.place / name)
+            shutil.copy2(self._sandbox.credentials, self.place / name)
         for name in ("etc/systemd/system", "var/lib/eds", "bin"):
             (self._directory / name).mkdir(parents=True)
         (self._directory / "key").write_text(f"{KEY}\n")
@@ -76,7 +85,7 @@ class Stage:
             "PATH": os.pathsep.join(map(str, path)),
             "PWD": str(self.place),
             "PIP_FIND_LINKS": str(self._wheels),
-            "EDS_SERVER": sandbox.url,
+            "EDS_SERVER": self._sandbox.url,
             "EDS_API_URL": api.url,
             "EDS_URL": url,
             "TMPDIR": str(self._directory),
@@ -84,12 +93,13 @@ class Stage:
         }
         await self.run("eds export --all --bulk -o export")
 
-    async def spoil(self, sandbox):
+    async def spoil(self):
         """Have a table parked and a message in quarantine, and mend the cause."""
         urls = [self._words["URL"], f"sqlite:///{self._directory}/var/lib/eds/shop.db"]
         for url in urls:
             misfit(url)
         subject = f"dbchange.vendor.INSERT.{COMPANY}.NONE.PUBLIC.1"
+        sandbox = self._sandbox
         async with serving(sandbox, *urls) as server:
             await sandbox.publish(sandbox.shop.insert("order"))
             await sandbox.publish_raw(subject, b"no JSON")
@@ -101,16 +111,18 @@ class Stage:
 
     async def run(self, command):
         """Run a command line; it has to succeed, or to last."""
-        for arguments in eds(command):
-            name, *rest = with_command(arguments)
-            if name in LASTING and not {"--events", "--importer", "--help"} & {*rest}:
-                await self._start(self.filled_in(command), name)
-                return
-        await self._finish(command)
+        if name := lasting(command):
+            await self._start(self.filled_in(command), name)
+        else:
+            await self._finish(command)
 
     def know(self, server):
         """Its status page is where a page has the usual address."""
         self._page = re.search(r"status page: (http://[\w.:]+)/", server.err)[1]
+
+    async def is_equal(self):
+        """Wait until the database has what the shop has."""
+        await shop_is_at(self._words["URL"], self._sandbox)
 
     async def close(self):
         """Stop what still runs; it has to stop in good order."""
@@ -155,7 +167,7 @@ class Stage:
     def _expected(self, command):
         """`status` and `doctor` end with 1 when something needs a person."""
         asks = {words[0] for words in eds(command)} & {"status", "doctor"}
-        return {0, 1} if asks and self._troubled else {0}
+        return {0, 1} if asks and self._day is Day.TROUBLED else {0}
 
     def _shell(self, script):
         return "env", "-C", self._environment["PWD"], "bash", "-c", script
@@ -200,18 +212,18 @@ def program(name):
 
 
 @asynccontextmanager
-async def staged(directory, database, wheels, *, companies, troubled):
-    """A stage with a shop at work: on a good day a server streams beside it."""
+async def staged(directory, database, wheels, companies, day):
+    """A stage with a shop that has been at work."""
     async with AsyncExitStack() as resources:
         sandbox = Sandbox(directory / "sandbox", companies)
         await resources.enter_async_context(sandbox)
         await sandbox.run_shop(events=100)
         api = resources.enter_context(export_api(sandbox))
-        stage = Stage(directory, database, wheels, troubled=troubled)
-        await stage.open(sandbox, api)
-        if troubled:
-            await stage.spoil(sandbox)
-        else:
+        stage = Stage(sandbox, directory, database, wheels, day)
+        await stage.open(api)
+        if day is Day.TROUBLED:
+            await stage.spoil()
+        elif day is Day.STREAMING:
             url = database("postgres", "shop")
             stage.know(await stream(resources, sandbox, url))
         resources.push_async_callback(stage.close)
