@@ -62,7 +62,7 @@ class Stage:
         self._lasting = AsyncExitStack()
         self._environment = {}
         self._page = USUAL
-        self._words = {"TABLE": "order", "PATH": "export", "FOLDER_OR_FILE": "export"}
+        self._words = {"TABLE": "order", "PATH": "export"}
 
     async def open(self, api):
         """Lay out what a reader has: the source, credentials, an export."""
