@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path
 
+from eds_core.cli.main import with_command
+
 TOP = Path(__file__).parents[2]
 LIST = TOP / "docs" / "testing.md"
-PAGES = sorted(
-    path
-    for pattern in (
-        "*.md",
-        "docs/**/*.md",
-        "eds-*/README.md",
-        "contrib/**/README.md",
-        "examples/*/README.md",
-    )
-    for path in TOP.glob(pattern)
-    if not {"_build", ".venv", "CHANGELOG.md"} & {*path.parts}
-)
 FENCE = re.compile(
     r"^(?:<!-- (?P<mark>.*?) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 PROMPT = re.compile(r"[$#] ")
 LASTING = {"server", "demo"}
+
+
+def tracked(*patterns):
+    """What git knows of this tree, or would know with the next commit."""
+    command = ["git", "ls-files", "-co", "--exclude-standard", "--", *patterns]
+    listed = subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, check=True)
+    names = sorted(listed.stdout.decode().splitlines())
+    return [TOP / name for name in names if (TOP / name).is_file()]
+
+
+PAGES = [
+    page
+    for page in tracked("*.md")
+    if page.name != "CHANGELOG.md" and page.parent.name != "changes"
+]
 
 
 @dataclass(frozen=True)
@@ -98,3 +104,11 @@ def eds(command):
     for program, *arguments in programs(command):
         if Path(program).name in ("eds", "eds-server"):
             yield arguments
+
+
+def lasting(command):
+    """What in it runs until it is stopped: `server`, `demo`, or None."""
+    for name, *rest in map(with_command, eds(command)):
+        if name in LASTING and not {"--events", "--importer", "--help"} & {*rest}:
+            return name
+    return None

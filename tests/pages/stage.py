@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
+from enum import Enum, auto
 from pathlib import Path
 
 from acceptance.harness import (
@@ -20,13 +20,13 @@ from acceptance.harness import (
     until,
 )
 from acceptance.tables import execute, value
-from eds_core.cli.main import with_command
 from eds_core.sandbox import COMPANY, Sandbox
 from eds_core.sandbox.export_api import KEY, export_api
-from pages.blocks import LASTING, TOP, eds
+from pages.blocks import TOP, eds, lasting, tracked
 
 URL = re.compile(r"(['\"]?)\b(postgres|mysql|mariadb|cockroachdb)[a-z]*://[^\s'\"]+\1")
 PLACES = re.compile(r"(?<!\w)/(opt/eds|etc/eds|etc/systemd|var/lib/eds)\b")
+USUAL = "http://127.0.0.1:8080"
 OWN_COLUMN = 'CREATE TABLE "order" (id VARCHAR(64) PRIMARY KEY, own INTEGER NOT NULL)'
 LONG = 240  # seconds: an installation is the longest
 
@@ -37,6 +37,14 @@ exec "{uv}" pip "$@" --dry-run --reinstall -q --no-deps --no-index \\
 """
 
 
+class Day(Enum):
+    """What a page begins with."""
+
+    FIRST = auto()  # an empty database
+    STREAMING = auto()  # a server beside it, and all rows are there
+    TROUBLED = auto()  # a parked table, a message in quarantine, no server
+
+
 class Stage:
     """Runs command lines one after another, in one directory and environment.
 
@@ -44,21 +52,23 @@ class Stage:
     is started, as by somebody with two terminals; it has to stop in good order.
     """
 
-    def __init__(self, directory, database, wheels, *, troubled):
+    def __init__(self, sandbox, directory, database, wheels, day):
         self.place = directory / "tree"
+        self._sandbox = sandbox
         self._directory = directory
         self._database = database  # (kind, name) -> URL
         self._wheels = wheels
-        self._troubled = troubled
+        self._day = day
         self._lasting = AsyncExitStack()
         self._environment = {}
-        self._words = {"TABLE": "order", "PATH": "export", "FOLDER_OR_FILE": "export"}
+        self._page = USUAL
+        self._words = {"TABLE": "order", "PATH": "export"}
 
-    async def open(self, sandbox, api):
+    async def open(self, api):
         """Lay out what a reader has: the source, credentials, an export."""
         copy_tree(self.place)
         for name in ("shop.creds", "group.creds"):
-            shutil.copy2(sandbox.credentials, self.place / name)
+            shutil.copy2(self._sandbox.credentials, self.place / name)
         for name in ("etc/systemd/system", "var/lib/eds", "bin"):
             (self._directory / name).mkdir(parents=True)
         (self._directory / "key").write_text(f"{KEY}\n")
@@ -75,7 +85,7 @@ class Stage:
             "PATH": os.pathsep.join(map(str, path)),
             "PWD": str(self.place),
             "PIP_FIND_LINKS": str(self._wheels),
-            "EDS_SERVER": sandbox.url,
+            "EDS_SERVER": self._sandbox.url,
             "EDS_API_URL": api.url,
             "EDS_URL": url,
             "TMPDIR": str(self._directory),
@@ -83,12 +93,13 @@ class Stage:
         }
         await self.run("eds export --all --bulk -o export")
 
-    async def spoil(self, sandbox):
+    async def spoil(self):
         """Have a table parked and a message in quarantine, and mend the cause."""
         urls = [self._words["URL"], f"sqlite:///{self._directory}/var/lib/eds/shop.db"]
         for url in urls:
             misfit(url)
         subject = f"dbchange.vendor.INSERT.{COMPANY}.NONE.PUBLIC.1"
+        sandbox = self._sandbox
         async with serving(sandbox, *urls) as server:
             await sandbox.publish(sandbox.shop.insert("order"))
             await sandbox.publish_raw(subject, b"no JSON")
@@ -100,12 +111,18 @@ class Stage:
 
     async def run(self, command):
         """Run a command line; it has to succeed, or to last."""
-        for arguments in eds(command):
-            name, *rest = with_command(arguments)
-            if name in LASTING and not {"--events", "--importer", "--help"} & {*rest}:
-                await self._start(self.filled_in(command), name)
-                return
-        await self._finish(command)
+        if name := lasting(command):
+            await self._start(self.filled_in(command), name)
+        else:
+            await self._finish(command)
+
+    def know(self, server):
+        """Its status page is where a page has the usual address."""
+        self._page = re.search(r"status page: (http://[\w.:]+)/", server.err)[1]
+
+    async def is_equal(self):
+        """Wait until the database has what the shop has."""
+        await shop_is_at(self._words["URL"], self._sandbox)
 
     async def close(self):
         """Stop what still runs; it has to stop in good order."""
@@ -137,6 +154,7 @@ class Stage:
         )
         if name == "server":
             await running.ready(60)
+            self.know(running)
         else:
             await until(lambda: "streaming to" in running.out, 60, running.tail)
 
@@ -149,7 +167,7 @@ class Stage:
     def _expected(self, command):
         """`status` and `doctor` end with 1 when something needs a person."""
         asks = {words[0] for words in eds(command)} & {"status", "doctor"}
-        return {0, 1} if asks and self._troubled else {0}
+        return {0, 1} if asks and self._day is Day.TROUBLED else {0}
 
     def _shell(self, script):
         return "env", "-C", self._environment["PWD"], "bash", "-c", script
@@ -159,7 +177,7 @@ class Stage:
         command = PLACES.sub(lambda m: f"{self._directory}{m[0]}", command)
         command = command.replace("-g eds ", f"-g {os.getgid()} ")
         command = command.replace("-o eds ", f"-o {os.getuid()} ")
-        command = URL.sub(self._url, command)
+        command = URL.sub(self._url, command.replace(USUAL, self._page))
         names = "|".join(self._words)
         return re.sub(
             rf"(?<![-\w$])({names})\b(?!=)", lambda m: self._words[m[1]], command
@@ -183,18 +201,10 @@ def caught(url):
 
 
 def copy_tree(place):
-    """What git knows of this tree, as it is now."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"],
-        cwd=TOP,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in listed.stdout.splitlines():
-        if (TOP / name).is_file():
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(TOP / name, place / name)
+    for path in tracked():
+        copy = place / path.relative_to(TOP)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
 
 
 def program(name):
@@ -202,28 +212,30 @@ def program(name):
 
 
 @asynccontextmanager
-async def staged(directory, database, wheels, *, companies, troubled):
-    """A stage with a shop at work: on a good day a server streams beside it."""
+async def staged(directory, database, wheels, companies, day):
+    """A stage with a shop that has been at work."""
     async with AsyncExitStack() as resources:
         sandbox = Sandbox(directory / "sandbox", companies)
         await resources.enter_async_context(sandbox)
         await sandbox.run_shop(events=100)
         api = resources.enter_context(export_api(sandbox))
-        stage = Stage(directory, database, wheels, troubled=troubled)
-        await stage.open(sandbox, api)
-        if troubled:
-            await stage.spoil(sandbox)
-        else:
-            await stream(resources, sandbox, database("postgres", "shop"))
+        stage = Stage(sandbox, directory, database, wheels, day)
+        await stage.open(api)
+        if day is Day.TROUBLED:
+            await stage.spoil()
+        elif day is Day.STREAMING:
+            url = database("postgres", "shop")
+            stage.know(await stream(resources, sandbox, url))
         resources.push_async_callback(stage.close)
         yield stage
 
 
 async def stream(resources, sandbox, url):
-    """Let a server run; it may be taken over by one of the page's."""
+    """A server that runs; it may be taken over by one of the page's."""
     directory = sandbox.directory
     command = (SCRIPTS / "eds-server", "--creds", sandbox.credentials, url)
     look_back = ("--consumer-start-time", "168h", "--server", sandbox.url)
     server = resources.enter_context(process(directory, *command, *look_back))
     await server.ready()
     await shop_is_at(url, sandbox, server=server)
+    return server

@@ -2,10 +2,14 @@
 
 import os
 import stat
+import tempfile
 import threading
 
 import pytest
+from click.testing import CliRunner
 
+from eds_core.append import AppendDriver
+from eds_core.cli import main
 from eds_core.destination import open_destination
 from eds_core.dump import Dump
 from eds_core.errors import EdsError
@@ -85,6 +89,31 @@ def test_a_dump_is_for_its_owner_only(tmp_path):
 
 def test_the_sandboxs_credentials_are_for_their_owner_only(tmp_path):
     assert mode(Sandbox(tmp_path).issue()) == 0o600
+
+
+def test_the_state_of_an_append_only_destination_is_for_its_owner_only(tmp_path):
+    class Nowhere(AppendDriver):
+        title = "Nowhere"
+        example_url = "nowhere:///?state=/var/lib/eds/shop.db"
+
+        def write(self, changes):
+            raise NotImplementedError
+
+    driver = Nowhere(f"nowhere:///?state={tmp_path / 'shop.db'}")
+    driver.open()
+    driver.ledger.create()
+
+    assert modes(tmp_path) == {0o600}
+    driver.close()
+
+
+def test_a_demos_folder_is_for_its_owner_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    CliRunner().invoke(main, ["demo", "--url", "nowhere:///"])
+
+    (made,) = tmp_path.iterdir()
+    assert mode(made) == 0o700
 
 
 @pytest.mark.parametrize(
