@@ -47,6 +47,16 @@ def told(error: EdsError) -> str:
     return f"{error}{advice} [{error.code}]"
 
 
+def forget_frames(error: BaseException | None) -> None:
+    """Let go of where *error* and its causes came by, and so of all that was at hand.
+
+    For an error that has been answered: its frames hold the batch that failed.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+
+
 class ConfigError(EdsError):
     """The command line, a file or a URL is wrong; nothing was started."""
 

@@ -31,6 +31,7 @@ from .errors import (
     TableError,
     TakenOver,
     TransientError,
+    forget_frames,
     told,
 )
 from .event import Message
@@ -240,6 +241,7 @@ class Pipeline:
         self._standing.failed(error)
         self._destination.batch_failed(error)
         log.warning("%s: %s (trying again)", self._destination.title, told(error))
+        forget_frames(error)
         while True:
             await self._pause(backoff.step())
             try:
