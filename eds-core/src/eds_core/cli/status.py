@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,14 +14,18 @@ from eds_core.console import printable
 from eds_core.durations import spoken
 from eds_core.errors import EdsError
 from eds_core.findings import Finding, Verdict, wrong
-from eds_core.ledger import TableStatus
 from eds_core.moments import as_text
-from eds_core.status import Status, needs, read_status
 from eds_core.urls import redact
 
 from .findings import show
 from .options import Duration
 from .quarantine import opened
+
+if TYPE_CHECKING:
+    from eds_core.ledger import TableStatus
+    from eds_core.status import Status
+
+    Looked = tuple[str, Status | None, list[Finding]]
 
 
 @click.command("status", short_help="How far and how fresh each database is.")
@@ -56,11 +61,10 @@ def command(
     ctx.exit(1 if Verdict.WRONG in verdicts else 0)
 
 
-Looked = tuple[str, Status | None, list[Finding]]
-
-
 def _look(url: str, max_age: timedelta | None) -> Looked:
     """One that cannot be opened keeps no other one from being told."""
+    from eds_core.status import needs, read_status
+
     try:
         with opened(url, read_only=True) as ledger:
             status = read_status(ledger, url, time.time_ns())
