@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +45,8 @@ def command(
 
     Exit codes: 0 nothing is wrong, 1 something is.
     """
+    import asyncio
+
     from eds_core.doctor import Question
     from eds_core.server import DEFAULT_SERVER
 

@@ -6,7 +6,6 @@ import textwrap
 
 import click
 
-from eds_core.codes import explanations
 from eds_core.errors import ConfigError
 
 
@@ -14,6 +13,8 @@ from eds_core.errors import ConfigError
 @click.argument("code", required=False)
 def command(code: str | None) -> None:
     """Say what happened, why, and what to do; without CODE, list all codes."""
+    from eds_core.codes import explanations
+
     known = explanations()
     if code is None:
         for name, each in known.items():
