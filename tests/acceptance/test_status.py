@@ -81,6 +81,9 @@ def test_all_is_well_while_the_server_runs_and_nothing_is_left_behind(tmp_path, 
         async with streaming(tmp_path, url) as (sandbox, server):
             await publish(sandbox, "brand", "vendor", "brand")
             await shop_is_at(url, sandbox, server=server)
+            # How fresh a table is, is written with the rows or a moment later.
+            counted = "SELECT sum(rows_written) FROM _eds_status"
+            await until(lambda: value(url, counted) == 3)
             before = table_names(url), rows(url, "SELECT * FROM _eds_checkpoint")
             plain = await status(sandbox, url)
             told = await status(sandbox, url, "--json", "--max-age", "1h")
