@@ -33,7 +33,6 @@ from eds_core.schema import TableSchema
 from eds_core.server import spare_the_collector
 from eds_core.stream import Feed, Settings
 from eds_core.stream.consumer import Item
-from eds_core.stream.credit import size_of
 from eds_core.work import Work, coalesce, disagreeing, make_work
 from eds_core.writer import Writer
 
@@ -112,7 +111,7 @@ async def _read(settings: Settings, last: int, costs: list[Cost]) -> None:
         nonlocal held
         messages = [item for item in items if isinstance(item, Message)]
         ended = any(message.sequence >= last for message in messages)
-        held += sum(map(size_of, messages))
+        held += sum(message.size for message in messages)
         if held > HELD or ended:
             # A message counts as held only when the sink has returned.
             asyncio.get_running_loop().call_soon(feed.pool.release, held)

@@ -20,9 +20,8 @@ def message(company: str, sequence: int, table="order", size=0, data=None) -> Me
         "after": {"id": "1", "pad": "x" * size},
     }
     text = json.dumps(body).encode() if data is None else data
-    return Message(
-        f"dbchange.{table}.INSERT.{company}.N.PUBLIC.1.e", text, sequence, sequence * 10
-    )
+    subject = f"dbchange.{table}.INSERT.{company}.N.PUBLIC.1.e"
+    return Message(subject, text, sequence, sequence * 10, size=len(text) + 300)
 
 
 def schema(table: str) -> TableSchema:

@@ -10,7 +10,6 @@ from eds_core.errors import DecodeError
 from eds_core.event import Message
 from eds_core.intake import Intake
 from eds_core.stream import Gap, Heartbeat
-from eds_core.stream.credit import size_of
 
 
 def test_events_leave_in_stream_order_with_their_schema():
@@ -22,7 +21,7 @@ def test_events_leave_in_stream_order_with_their_schema():
     assert sequences(taken) == [6, 9, 10]
     assert {entry.schema for entry in taken.entries} == {KNOWN["order"]}
     assert taken.reached == {A: (10, 100)}
-    assert taken.size == sum(size_of(entry.message) for entry in taken.entries)
+    assert taken.size == sum(entry.message.size for entry in taken.entries)
     assert found.take(known).entries == []
 
 
@@ -39,8 +38,8 @@ def test_what_is_packed_counts_as_large_as_it_becomes():
         found.put([item])
 
     assert len(packed.data) < 1000
-    assert size_of(plain) - size_of(packed) < 1000
-    assert found.take(known).size == size_of(plain) + size_of(packed)
+    assert plain.size - packed.size < 1000
+    assert found.take(known).size == plain.size + packed.size
 
 
 def test_what_cannot_be_decoded_goes_with_its_error():
@@ -165,7 +164,7 @@ def test_a_dropped_lane_tells_what_it_frees():
         found.put([item])
     found.take(all_but("slow"))
 
-    assert found.drop_lane(A) == size_of(put[0])
+    assert found.drop_lane(A) == put[0].size
     assert found.drop_lane(A) == 0
 
 

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from eds_core.event import Message
 from eds_core.sandbox import Sandbox, disconnect
 from eds_core.stream import Connection, Feed, Gap, Heartbeat, Settings
-from eds_core.stream.credit import size_of
 
 A = "aaaaaaaaaaaaaaaaaaaaaaaa"
 B = "bbbbbbbbbbbbbbbbbbbbbbbb"
@@ -58,7 +57,7 @@ class Reader:
 
     def __call__(self, items):
         self.items.extend(items)
-        size = sum(size_of(item) for item in items if isinstance(item, Message))
+        size = sum(item.size for item in items if isinstance(item, Message))
         self.bytes += size
         if self.releases:
             asyncio.get_running_loop().call_soon(self.feed.pool.release, size)

@@ -91,6 +91,29 @@ def test_messages_are_handed_on_once_each(tmp_path):
     assert reason == ""
 
 
+def test_the_pool_counts_what_came_and_what_it_was_unpacked_to(tmp_path):
+    """Else the server would be asked for more than there is room for."""
+    items = []
+
+    def unpacking(messages):
+        items.extend(messages)
+        messages[0].size += 1000
+
+    async def scenario(sandbox):
+        async with connected(sandbox) as connection:
+            pool = Pool()
+            consumer = Consumer(
+                connection, pool.account(), "n", A, company_filter(A), sink=unpacking
+            )
+            consumer._on_deliveries([data(3, 1), data(4, 2)])
+            return pool.buffered
+
+    held = in_sandbox(tmp_path, scenario)
+
+    assert [item.size for item in items] == [held // 2 + 500, held // 2 - 500]
+    assert held // 2 - 500 > len(items[1].subject) + len(items[1].data)
+
+
 @pytest.mark.parametrize("delivered", [1, 3, 100, 0])
 def test_a_consumer_sequence_that_does_not_rise_by_one_is_a_loss(tmp_path, delivered):
     consumer, sequences, reason = fed(

@@ -25,7 +25,8 @@ _NOT_AN_EVENT: tuple[type[Exception], ...] = (
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's word for a gzip header
 _MSGPACK_MAPS = frozenset({*range(0x80, 0x90), 0xDE, 0xDF})
-_OBJECT = b"{"
+_OBJECT = ord("{")
+_DELETE = Operation.DELETE  # an enumeration looks its members up slowly
 # It becomes a token of a subject, so that dots, blanks and wildcards are out.
 _MODEL_VERSION = re.compile(r"[A-Za-z0-9_-]{0,128}")
 
@@ -41,7 +42,7 @@ class _Wire(msgspec.Struct, gc=False, kw_only=True, rename="camel"):
 
 
 class _Json(_Wire, gc=False):
-    after: msgspec.Raw = msgspec.Raw()
+    after: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Msgpack(_Wire, gc=False):
@@ -59,7 +60,11 @@ def decode(message: Message) -> ChangeEvent:
     object in valid UTF-8; what is inside is left as it came.
     """
     try:
-        return _event(*_unpack(message.data), message)
+        data = message.data
+        if data[:1] == b"{":  # mostly
+            wire = _JSON.decode(data)
+            return _event(wire, wire.after, message, is_ascii=data.isascii())
+        return _event(*_unpack(data), message)
     except _NOT_AN_EVENT as error:
         raise DecodeError(
             f"the payload is not a change event: {_printable(error)}"
@@ -139,12 +144,22 @@ def _as_json(value: dict[str, object] | None, what: str) -> msgspec.Raw:
     return msgspec.Raw(text.encode())
 
 
-def _event(wire: _Wire, after: msgspec.Raw, message: Message) -> ChangeEvent:
+def _event(
+    wire: _Wire, after: msgspec.Raw, message: Message, *, is_ascii: bool = False
+) -> ChangeEvent:
+    """*is_ascii*: whether that is known of all the bytes that *after* is among."""
     operation, key = wire.operation, wire.key
     table, model_version = wire.table, wire.model_version or ""
     _check_names(table, model_version, message.table)
     if not key:
         raise DecodeError("the event has no key")
+    row: msgspec.Raw | bytes = after
+    if operation is _DELETE:
+        row = b""
+    elif memoryview(after)[0] != _OBJECT:
+        raise _no_row(operation, bytes(after))
+    elif not is_ascii:
+        str(after, "utf-8")
     return ChangeEvent(
         wire.id or message.id,
         table,
@@ -152,7 +167,7 @@ def _event(wire: _Wire, after: msgspec.Raw, message: Message) -> ChangeEvent:
         tuple(map(str, key)),
         _version(wire, message.time),
         model_version,
-        b"" if operation is Operation.DELETE else _row(after, operation),
+        row,
         message,
     )
 
@@ -168,15 +183,9 @@ def _check_names(table: str, model_version: str, in_subject: str) -> None:
         )
 
 
-def _row(after: msgspec.Raw, operation: Operation) -> msgspec.Raw:
-    """*after*, of which msgspec has checked neither kind nor encoding."""
-    row = bytes(after)
-    if row[:1] != _OBJECT:
-        what = "missing" if row in (b"", b"null") else "not an object"
-        raise DecodeError(f"the row (`after`) of this {operation} is {what}")
-    if not row.isascii():
-        row.decode()
-    return after
+def _no_row(operation: Operation, after: bytes) -> DecodeError:
+    what = "missing" if after == b"null" else "not an object"
+    return DecodeError(f"the row (`after`) of this {operation} is {what}")
 
 
 def _version(wire: _Wire, time: int) -> Version:

@@ -17,7 +17,8 @@ from .values import Value, convert, parse_json
 Key = tuple[str, ...]
 
 _SHOWN = 64  # characters of a key's value
-_MVCC = re.compile(r"[0-9]{1,19}(\.[0-9]{1,10})?").fullmatch
+_MVCC = re.compile(r"([0-9]{1,19})(?:\.([0-9]{1,10}))?").fullmatch
+_NUMBER, _SORTABLE = "%d.%010d", "%020d.%010d"  # twice as fast as f-strings
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 _TOKENS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -45,9 +46,9 @@ class Version(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``<nanoseconds>.<counter>``; the counter may be absent."""
-        wall, _, logical = text.partition(".")
-        if not _MVCC(text):
+        if (found := _MVCC(text)) is None:
             raise DecodeError(f"mvccTimestamp {text[:60]!r} is not a version")
+        wall, logical = found.groups()
         # for every event: cls(...) takes twice as long
         return tuple.__new__(cls, (int(wall), int(logical or 0)))
 
@@ -59,12 +60,12 @@ class Version(NamedTuple):
 
     def __str__(self) -> str:
         """The form for numeric(30,10) columns: the counter zero-padded."""
-        return f"{self.wall}.{self.logical:010d}"
+        return _NUMBER % self
 
     @property
     def sortable(self) -> str:
         """The form for text columns: orders as the pair does, byte by byte."""
-        return f"{self.wall:020d}.{self.logical:010d}"
+        return _SORTABLE % self
 
 
 class Operation(StrEnum):
@@ -146,8 +147,8 @@ class Message(msgspec.Struct, gc=False, eq=False):
     sequence: int
     time: int  # nanoseconds since 1970, by the NATS server's clock
     headers: Mapping[str, str] = {}
-    #: Bytes that decoding it has added to its own: a packed row takes up both.
-    unpacked: int = 0
+    #: Bytes that it takes up until it is written, nearly; a packed row also unpacked.
+    size: int = 0
 
     def __repr__(self) -> str:  # never the data
         return f"Message({self.subject!r}, sequence={self.sequence})"

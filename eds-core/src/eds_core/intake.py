@@ -22,7 +22,6 @@ from .failpoints import reached
 from .schema import TableSchema
 from .stream import Gap, Heartbeat
 from .stream.consumer import Item
-from .stream.credit import size_of
 from .transforms import Transforms, not_kept, with_data, with_row
 
 log = logging.getLogger("eds.stream")
@@ -109,21 +108,24 @@ class Lane:
                 self.held.append(entry)
             else:
                 taken.entries.append(entry)
-                taken.size += size_of(entry.message)
+                taken.size += entry.message.size
         self.held.extend(waiting)
 
     def _examined(
         self, waiting: deque[Entry], taken: Taken, limit: tuple[int, int]
     ) -> Iterator[Entry]:
-        while len(taken.entries) < limit[0] and taken.size < limit[1]:
+        (most, size), entries, queue = limit, taken.entries, self.queue
+        last = None
+        while len(entries) < most and taken.size < size:
             if waiting:
                 yield waiting.popleft()
-            elif self.queue:
-                entry = self.queue.popleft()
-                self.passed = entry.message.sequence, entry.message.time
-                yield entry
+            elif queue:
+                last = queue.popleft()
+                yield last
             else:
-                return
+                break
+        if last is not None:
+            self.passed = last.message.sequence, last.message.time
 
     @staticmethod
     def _must_wait(entry: Entry, schemas: Schemas, blocked: set[str]) -> bool:
@@ -178,7 +180,7 @@ class Intake:
         lane = self.lanes.pop(company, None)
         if lane is None:
             return 0
-        return sum(size_of(e.message) for e in (*lane.held, *lane.queue))
+        return sum(e.message.size for e in (*lane.held, *lane.queue))
 
     @property
     def waiting(self) -> int:
@@ -217,6 +219,7 @@ class Intake:
     def put(self, items: Sequence[Item]) -> None:
         """Take what the stream hands on at once, all of it of one company."""
         lane = self.lanes[items[0].company]
+        reached("decode.before")
         for item in items:
             match item:
                 case Message():
@@ -225,21 +228,20 @@ class Intake:
                     lane.heartbeat = item.sequence
                 case Gap():
                     self.gaps.append(item)
+        reached("decode.after")
         self.arrived.set()
 
     def _entry(self, message: Message) -> Entry:
         entry = Entry(message)
         if self._transforms is not None and self._transforms.drops(message.table):
             return entry
-        reached("decode.before")
         try:
             entry.event = event = decode(message)
             if (grown := len(event.after) - len(message.data)) > 0:
-                message.unpacked = grown
+                message.size += grown
             self._met.setdefault((event.table, event.model_version), event)
         except DecodeError as error:
             entry.error = error
-        reached("decode.after")
         return entry
 
     def take(self, schemas: Schemas) -> Taken:

@@ -186,15 +186,14 @@ class KeyReader:
 
     def __init__(self, table: TableSchema) -> None:
         self._table = table
-        self._decoder = _key_decoder(table.key)
+        self._decode = _key_decoder(table.key).decode
 
     def check(self, key: Key, after: bytes | msgspec.Raw) -> EdsError | None:
         """Say in what the row *after* disagrees with its *key*, or None."""
         try:
-            decoded = self._decoder.decode(after)
+            values = astuple(self._decode(after))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return RejectedError(f"the row is not valid JSON: {error}")
-        values = astuple(decoded)
         if values == key:
             return None
         found = tuple(map(_text, values))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -135,8 +135,8 @@ class PostgresDriver(SqlDriver):
             self._run(
                 target.statements["upsert"],
                 _json(b"[%b]" % b",".join([row.after for row in part])),
-                _array(str(row.version) for row in part),
-                _texts(key_text(row.key) for row in part),
+                _array([str(row.version) for row in part]),
+                _texts([key_text(row.key) for row in part]),
                 target.real.name,
             )
             for part in parts(rows, _BYTES_AT_ONCE, _size)
@@ -153,11 +153,11 @@ class PostgresDriver(SqlDriver):
 
     def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
         self._loader.touched(target)
-        versions = _array(str(key.version) for key in keys)
+        versions = _array([str(key.version) for key in keys])
         return self._run(
             target.statements["delete"],
             target.real.name,
-            _texts(key_text(key.key) for key in keys),
+            _texts([key_text(key.key) for key in keys]),
             versions,
             versions,
             *map(_texts, zip(*(key.key for key in keys), strict=True)),
@@ -188,18 +188,18 @@ def _json(data: bytes) -> Json:
     return Json(data, _as_it_is)
 
 
-def _texts(texts: Iterable[str]) -> Json:
+def _texts(texts: Sequence[str]) -> Json:
     """A JSON array: psycopg's own arrays of text cost more than all the rest."""
-    return _json(msgspec.json.encode([*texts]))
+    return _json(msgspec.json.encode(texts))
 
 
-def _array(numbers: Iterator[str]) -> str:
+def _array(numbers: Sequence[str]) -> str:
     """PostgreSQL's text form of an array, which takes no driver to make."""
     return "{" + ",".join(numbers) + "}"
 
 
 def _size(row: Row) -> int:
-    return memoryview(row.after).nbytes
+    return len(row.after)
 
 
 def _cast(value: str, kind: ColumnType) -> str:

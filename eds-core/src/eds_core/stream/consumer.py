@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -23,7 +23,7 @@ from eds_core.failpoints import reached
 from .answers import made_anew
 from .api import ACK, SKEW, ack_tokens, create_consumer, delete_consumer
 from .connection import STREAM, Connection
-from .credit import Account, size_of
+from .credit import Account
 from .reader import Delivery
 
 log = logging.getLogger("eds.stream")
@@ -33,6 +33,7 @@ _EXPIRES = 30.0  # seconds a pull may wait at the server
 _SILENCE = 3 * HEARTBEAT  # no heartbeat for so long: lost
 _GONE_WITHIN = 5.0  # seconds to remove it; on a slow line that may take much longer
 _SECOND = 1_000_000_000
+_ENVELOPE = 256  # bytes of a message beside subject and payload, nearly
 _ENDS_CONSUMER = re.compile("deleted|leadership|shutdown|push", re.IGNORECASE)
 
 
@@ -210,45 +211,54 @@ class Consumer:
             self._lose(str(self.error))
 
     def _on_data(self, deliveries: Iterable[Delivery]) -> None:
-        messages = [*self._in_order(deliveries)]
+        messages = self._in_order(deliveries)
         if not messages:
             return
+        wire = _size_of(messages)
         self._sink(messages)
         self.last = messages[-1].sequence
-        self.time = max(self.time, *(message.time for message in messages))
+        self.time = max(self.time, *[message.time for message in messages])
         self._awry = 0
-        unpacked = sum(message.unpacked for message in messages)
-        self._account.received(sum(map(size_of, messages)), unpacked, len(messages))
+        size = _size_of(messages)  # some were packed
+        self._account.received(size, size - wire, len(messages))
 
-    def _in_order(self, deliveries: Iterable[Delivery]) -> Iterator[Message]:
+    def _in_order(self, deliveries: Iterable[Delivery]) -> list[Message]:
         """Make messages of what follows one another; with what does not we end."""
-        last, trace = self.last, self._connection.settings.trace
+        last, number, pending = self.last, self._delivered, str(self.pending)
+        earliest = self._not_before - SKEW
+        messages: list[Message] = []
         for delivery in deliveries:
-            sequence, number, at, pending = map(int, ack_tokens(delivery.reply))
-            if number != self._delivered + 1 or sequence <= last:
+            told, counted, time_, pending = ack_tokens(delivery.reply)
+            sequence, at = int(told), int(time_)
+            if int(counted) != number + 1 or sequence <= last:
                 self._lose(
-                    f"message {number} (sequence {sequence}) followed "
-                    f"{self._delivered} (sequence {last})"
+                    f"message {counted} (sequence {told}) followed "
+                    f"{number} (sequence {last})"
                 )
-                return
-            if at < self._not_before - SKEW:
+                break
+            if at < earliest:
                 self._is_of_another_stream(sequence)
-                return
-            self._delivered, self.pending, last = number, pending, sequence
-            if trace:
-                self._trace(delivery, sequence)
-            yield Message(
-                delivery.subject, delivery.data, sequence, at, delivery.headers
+                break
+            number, last = number + 1, sequence
+            subject, data = delivery.subject, delivery.data
+            size = len(subject) + len(data) + _ENVELOPE
+            messages.append(
+                Message(subject, data, sequence, at, delivery.headers, size)
             )
+        self._delivered, self.pending = number, int(pending)
+        if self._connection.settings.trace:
+            self._trace(messages)
+        return messages
 
     def _is_of_another_stream(self, sequence: int) -> None:
         told = f"message {sequence} of company {self.company} is older than what "
         self.error = made_anew(self.company, told + "this destination already has")
         self._lose(str(self.error))
 
-    def _trace(self, delivery: Delivery, sequence: int) -> None:
-        told = f"{len(delivery.data)} bytes, sequence {sequence}"
-        self._connection.trace("rx", delivery.subject, told.encode())
+    def _trace(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            told = f"{len(message.data)} bytes, sequence {message.sequence}"
+            self._connection.trace("rx", message.subject, told.encode())
 
     def _on_status(self, message: Delivery) -> None:
         headers = message.headers
@@ -282,6 +292,10 @@ class Consumer:
         if sequence >= self.last:
             self.last = sequence
             self._sink([Heartbeat(self.company, sequence, self._subject)])
+
+
+def _size_of(messages: Iterable[Message]) -> int:
+    return sum([message.size for message in messages])
 
 
 def _is_data(delivery: Delivery) -> bool:

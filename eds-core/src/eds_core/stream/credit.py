@@ -9,22 +9,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from eds_core.event import Message
-
 _MIB = 1024 * 1024
 POOL = 32 * _MIB
 _IDLE_MOST = _MIB // 2
 _BUSY_MOST = 4 * _MIB
 _MESSAGES = 1000  # in one pull
-
-
-_ENVELOPE = 256  # reply subject, headers, protocol
-
-
-def size_of(message: Message) -> int:
-    """What *message* takes up until it is written, nearly."""
-    wire = len(message.data) + len(message.subject) + _ENVELOPE
-    return wire + message.unpacked
 
 
 @dataclass(frozen=True, slots=True)
