@@ -14,6 +14,7 @@ import click
 
 from eds_core.console import printable_traceback, show_error
 from eds_core.errors import ConfigError, EdsError, told
+from eds_core.unexpected import unexpected
 from eds_core.urls import redact
 
 log = logging.getLogger("eds")
@@ -76,7 +77,7 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:  # noqa: BLE001 - the last one who can say anything
-            _tell(ctx, _unexpected(error))
+            _tell(ctx, unexpected(error))
             ctx.exit(1)
 
 
@@ -129,15 +130,6 @@ def _tell(ctx: click.Context, error: EdsError) -> None:
         click.echo(printable_traceback(sys.exception()), err=True)
     if not ctx.meta.get("eds.silent"):
         show_error(error)
-
-
-def _unexpected(error: Exception) -> EdsError:
-    """A fault of EDS itself. Its text may hold anything, so only its kind is told."""
-    return EdsError(
-        f"EDS itself has failed ({type(error).__name__})",
-        advice="nothing is lost; --verbose shows where. Please report it.",
-        code="E9001",
-    )
 
 
 def with_command(args: Sequence[str]) -> list[str]:
