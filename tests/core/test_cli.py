@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -157,3 +160,18 @@ def test_silent_says_nothing_even_of_errors():
 )
 def test_control_characters_cannot_forge_lines(text, shown):
     assert shown == printable(text)
+
+
+def test_who_stops_reading_is_no_failure():
+    """As in `eds tables | head`."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "eds_core", "tables"]
+    try:
+        done = subprocess.run(
+            command, stdout=write, stderr=subprocess.PIPE, check=False, timeout=120
+        )
+    finally:
+        os.close(write)
+
+    assert done.stderr == b""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -76,9 +77,17 @@ class Commands(click.Group):
             ctx.exit(2 if isinstance(error, ConfigError) else 1)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except Exception as error:  # noqa: BLE001 - the last one who can say anything
+        except Exception as error:
+            if isinstance(error, BrokenPipeError) and _printing(error):
+                raise  # click ends in silence, as `eds tables | head` has to
             _tell(ctx, unexpected(error))
             ctx.exit(1)
+
+
+def _printing(error: BrokenPipeError) -> bool:
+    """Whether it was a terminal's pipe that broke, and not a connection."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__") == click.echo.__module__
 
 
 @contextmanager
