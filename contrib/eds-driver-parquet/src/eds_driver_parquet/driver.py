@@ -8,14 +8,18 @@ from dataclasses import replace
 from typing import ClassVar
 from uuid import uuid4
 
+from eds_core import (
+    Capabilities,
+    Finding,
+    SchemaChange,
+    TableError,
+    TableSchema,
+    Version,
+    hookimpl,
+    parameters,
+    parse_freshness,
+)
 from eds_core.append import AppendDriver, Change
-from eds_core.driver import Capabilities, hookimpl
-from eds_core.durations import parse_freshness
-from eds_core.errors import TableError
-from eds_core.event import Version
-from eds_core.findings import Finding
-from eds_core.schema import SchemaChange, TableSchema
-from eds_core.urls import parameters
 
 from .files import PARTITION, cells, day_of, parquet
 from .places import place_of

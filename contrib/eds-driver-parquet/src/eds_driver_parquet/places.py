@@ -14,10 +14,15 @@ from typing import Protocol
 import pyarrow as pa
 from pyarrow import fs
 
-from eds_core import Finding, Verdict
-from eds_core.errors import ConfigError, TransientError
-from eds_core.sql.diagnosis import free_space
-from eds_core.urls import parameters, redact
+from eds_core import (
+    ConfigError,
+    Finding,
+    TransientError,
+    Verdict,
+    parameters,
+    redact,
+)
+from eds_core.sql import free_space
 
 _FILE = re.compile(r"file://(/[^?#\0]+)(\?.*)?")
 _S3 = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/[\w!.*'()/-]*)?(\?.*)?")
