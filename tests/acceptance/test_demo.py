@@ -5,6 +5,7 @@ import re
 import sqlite3
 import urllib.request
 from contextlib import closing
+from textwrap import dedent
 
 from acceptance.harness import SCRIPTS, process, run, until
 from acceptance.tables import rows, table_names, value
@@ -62,3 +63,38 @@ def test_the_demo_tells_where_its_status_page_is(tmp_path):
 
     assert "<title>EDS" in page
     assert code == 0
+
+
+LINES = """
+    from eds_core.append import AppendDriver
+
+    class Lines(AppendDriver):
+        title = "Lines"
+        example_url = "lines:///shop.txt?state=/shop.db"
+
+        def write(self, changes):
+            with open(self.url.removeprefix("lines://").partition("?")[0], "a") as file:
+                file.writelines(f"{change.table.name}\\n" for change in changes)
+"""
+
+
+def test_the_demo_fills_what_is_only_appended_to(tmp_path):
+    (place := tmp_path / "site").mkdir()
+    info = place / "eds_driver_lines-2.5.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: eds-driver-lines\nVersion: 2.5\n"
+    )
+    (info / "entry_points.txt").write_text(
+        "[eds.drivers]\nlines = eds_driver_lines:Lines\n"
+    )
+    (place / "eds_driver_lines.py").write_text(dedent(LINES))
+    url = f"lines://{tmp_path}/shop.txt?state={tmp_path}/state.db"
+
+    args = ("--events", "200", "--rate", "400", "--url", url)
+    env = {"PYTHONPATH": str(place), "TMPDIR": str(tmp_path)}
+    ended = asyncio.run(run(tmp_path, SCRIPTS / "eds", "demo", *args, env=env))
+
+    assert ended.code == 0, ended.tail()
+    assert "rows cannot be counted there" in ended.out
+    assert (tmp_path / "shop.txt").read_text().splitlines()

@@ -16,10 +16,12 @@ from eds_core import (
     ColumnType,
     ConfigError,
     Driver,
+    Finding,
     Row,
     SchemaChange,
     TableSchema,
     TransientError,
+    Verdict,
     Version,
     VersionedKey,
     hookimpl,
@@ -205,7 +207,13 @@ def test_a_scheme_that_two_distributions_claim_is_refused_unimported(install):
 
 @pytest.mark.parametrize(
     "source",
-    ["1 / 0", "import not_installed_anywhere", "raise SystemError('no')", "x ="],
+    [
+        "1 / 0",
+        "raise SystemExit('no')",
+        "import not_installed_anywhere",
+        "raise SystemError('no')",
+        "x =",
+    ],
 )
 def test_a_driver_that_cannot_be_imported_is_a_matter_of_configuration(install, source):
     install("eds_driver_shop", "shop = eds_driver_shop:Shop", source)
@@ -401,12 +409,80 @@ def test_each_destination_has_its_own_plugins():
     assert Destination(Memory("memory://")).upsert(TABLE, [ROW]) == 1
 
 
+def test_a_diagnose_that_nobody_would_call_is_found():
+    class Forgetful(Memory):
+        def diagnose(self, **_):
+            return ()
+
+    with pytest.raises(ConfigError, match="diagnose would never be called") as caught:
+        Destination(Forgetful("memory://"))
+
+    assert "@hookimpl" in caught.value.advice
+
+
+def test_what_looks_and_fails_says_so_without_its_words_and_keeps_no_other():
+    class Looking:
+        @hookimpl
+        def diagnose(self):
+            yield Finding("audit", "all is well")
+
+    class Failing:
+        @hookimpl
+        def diagnose(self):
+            yield Finding("first", "was looked at")
+            raise ValueError("a secret")
+
+    destination = Destination(Memory("memory://"), [Looking(), Failing()])
+
+    found = destination.diagnose({})
+
+    assert [each.about for each in found] == ["first", "checks", "audit"]
+    assert found[1].verdict is Verdict.WRONG
+    assert "ValueError" in found[1].told
+    assert "secret" not in str(found[1])
+
+
+AUDIT = """
+from eds_core import hookimpl
+
+
+class Audit:
+    {mark}
+    def {hook}(self): ...
+
+audit = Audit()
+"""
+
+
 def test_installed_plugins_are_loaded(install):
-    install("eds_audit", "audit = eds_audit:Audit", "class Audit: ...", "eds.plugins")
+    source = AUDIT.format(mark="@hookimpl", hook="batch_written")
+    install("eds_audit", "audit = eds_audit:audit", source, "eds.plugins")
 
-    names = [getattr(plugin, "__name__", "") for plugin in installed_plugins()]
+    assert [type(plugin).__name__ for plugin in installed_plugins()] == ["Audit"]
 
-    assert "Audit" in names
+
+@pytest.mark.parametrize(
+    "hook",
+    ["batch_failed", "batch_written", "diagnose", "drops_table", "transform"],
+)
+def test_a_plugins_hook_that_nobody_would_call_is_found(install, hook):
+    source = AUDIT.format(mark="", hook=hook)
+    install("eds_audit", "audit = eds_audit:audit", source, "eds.plugins")
+
+    with pytest.raises(ConfigError, match=f"{hook} is not marked as a hook") as caught:
+        list(installed_plugins())
+
+    assert "hookimpl" in caught.value.advice
+
+
+def test_a_plugin_that_is_a_class_is_refused_with_words(install):
+    source = AUDIT.format(mark="@hookimpl", hook="transform")
+    install("eds_audit", "audit = eds_audit:Audit", source, "eds.plugins")
+
+    with pytest.raises(ConfigError, match="a class has no hooks") as caught:
+        list(installed_plugins())
+
+    assert "plugin = Audit()" in caught.value.advice
 
 
 def test_a_plugin_that_cannot_be_loaded_is_named(install):

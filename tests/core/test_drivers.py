@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 from click.testing import CliRunner
 
-from eds_core import destination
+from eds_core import contract
 from eds_core.cli import main
 from eds_core.destination import find_driver
 from eds_core.driver import RENAMED, Driver
@@ -98,8 +98,11 @@ def test_people_are_told_the_same(install):
         ("Shop = 7", "is not a subclass of eds_core.Driver"),
         ("import eds_core\nclass Shop(eds_core.Driver): ...", "lacks __init__, bulk"),
         (DRIVER.format(more="contract = 2"), "version 2 of the driver contract"),
+        ("import sys\nsys.exit('no libshop')", "no libshop"),
+        (DRIVER.format(more="capabilities = {}"), "lacks capabilities"),
+        (DRIVER.format(more="title = None"), "lacks title"),
     ],
-    ids=["import", "class", "abstract", "contract"],
+    ids=["import", "class", "abstract", "contract", "exit", "capabilities", "title"],
 )
 def test_a_broken_driver_says_why_and_breaks_no_other(install, source, why):
     install("broken_driver", source, ["shop"])
@@ -113,6 +116,18 @@ def test_a_broken_driver_says_why_and_breaks_no_other(install, source, why):
     text = listed()
     assert "BROKEN" in text
     assert why in text
+
+
+@pytest.mark.parametrize("name", ["Shop", "shop+fast"])
+def test_an_entry_point_that_no_url_selects_is_told(install, name):
+    install("shop_driver", DRIVER.format(more=""), [name])
+
+    found = told()
+
+    assert f"no URL selects the entry point '{name}'" in found.pop(
+        "shop_driver:Shop"
+    ).get("broken")
+    assert found["eds_core.sqlite:SqliteDriver"]["broken"] == ""
 
 
 def test_a_scheme_that_two_distributions_claim_is_told_of_both(install):
@@ -159,7 +174,7 @@ def test_a_driver_for_an_older_contract_works_and_its_author_is_warned(
     install, monkeypatch
 ):
     install("shop_driver", DRIVER.format(more=""), ["shop"])
-    monkeypatch.setattr(destination, "CONTRACT", 2)
+    monkeypatch.setattr(contract, "CONTRACT", 2)
 
     with pytest.warns(DeprecationWarning, match="written for version 1 of the driver"):
         driver = find_driver("shop://host/db")
@@ -170,7 +185,7 @@ def test_a_driver_for_an_older_contract_works_and_its_author_is_warned(
 def test_a_name_of_old_works_and_its_author_is_warned(install, monkeypatch):
     source = DRIVER.format(more="abilities = Capabilities(max_rows=7)")
     install("shop_driver", "from eds_core import Capabilities\n" + source, ["shop"])
-    monkeypatch.setattr(destination, "RENAMED", {"abilities": "capabilities"})
+    monkeypatch.setattr(contract, "RENAMED", {"abilities": "capabilities"})
 
     with pytest.warns(DeprecationWarning, match="says abilities, which is called capa"):
         driver = find_driver("shop://host/db")

@@ -91,7 +91,8 @@ def test_a_new_driver_is_found_by_its_scheme(installed):
         (["a" * 41], "lower-case letters"),
         (["mydb", "--scheme", "my+db"], "cannot be the scheme"),
         (["lite", "--scheme", "sqlite"], "sqlite:// is taken by eds-core"),
-        (["postgres", "--scheme", "pg"], "is installed already"),
+        (["postgres", "--scheme", "pg"], "is a distribution of EDS's own"),
+        (["duckdb", "--scheme", "duck"], "is a distribution of EDS's own"),
     ],
     ids=lambda each: each[0][:5] if isinstance(each, list) else "",
 )
@@ -101,6 +102,19 @@ def test_what_cannot_be_is_refused_with_words(tmp_path, arguments, words):
     assert result.exit_code == 2
     assert words in " ".join(result.output.split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_installed_distribution_is_not_made_again(tmp_path, monkeypatch):
+    info = tmp_path / "eds_driver_mydb-2.5.dist-info"
+    info.mkdir()
+    metadata = "Metadata-Version: 2.1\nName: eds-driver-mydb\nVersion: 2.5\n"
+    (info / "METADATA").write_text(metadata)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    result = new_driver("mydb", "--dir", tmp_path)
+
+    assert result.exit_code == 2
+    assert "eds-driver-mydb 2.5 is installed already" in result.output
 
 
 def test_what_is_there_already_is_left_alone(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import re
@@ -66,13 +67,59 @@ def test_each_hook_has_a_test_that_exists():
     assert set(TESTED.values()) - there == set()
 
 
-@pytest.mark.parametrize(
-    "module", [eds_core, eds_core.append, eds_core.sql, eds_core.testing]
-)
+PUBLIC = {
+    module.__name__: module.__all__
+    for module in (eds_core, eds_core.append, eds_core.sql, eds_core.testing)
+}
+
+
+@pytest.mark.parametrize("module", [sys.modules[name] for name in PUBLIC])
 def test_what_is_public_is_there_and_in_order(module):
     assert module.__all__ == [*dict.fromkeys(module.__all__)]
     assert all(hasattr(module, name) for name in module.__all__)
     assert f"`{module.__name__}.__all__`" in PAGE
+
+
+MODELS = sorted(
+    file
+    for place in ("contrib", "examples")
+    for file in TOP.glob(f"{place}/*/src/**/*.py")
+)
+
+
+@pytest.mark.parametrize("file", MODELS, ids=lambda file: str(file.relative_to(TOP)))
+def test_what_authors_copy_from_uses_public_names_only(file):
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    imported = [
+        (node.module, alias.name)
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and not node.level
+        for alias in node.names
+        if str(node.module).partition(".")[0] == "eds_core"
+    ]
+    modules = {f"{module}.{name}" for module, name in imported} & PUBLIC.keys()
+    named = [
+        (f"eds_core.{node.value.id}", node.attr)
+        for node in nodes
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    ]
+
+    used = [*imported, *(each for each in named if each[0] in modules)]
+    assert [
+        (module, name)
+        for module, name in used
+        if name not in PUBLIC.get(module, ()) and f"{module}.{name}" not in modules
+    ] == []
+
+
+def test_what_the_pages_name_is_public():
+    text = "\n".join(page.read_text() for page in PAGES)
+    used = re.findall(r"\b(eds_core(?:\.(?:append|sql|testing))?)\.(\w+)", text)
+    modules = {module.rpartition(".")[2] for module in PUBLIC}
+
+    for module, name in used:
+        known = {*PUBLIC[module], "__all__", *modules}
+        assert name in known, f"{module}.{name}"
 
 
 def test_every_error_that_a_driver_may_raise_is_documented():

@@ -10,12 +10,15 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar, assert_type
 
 from eds_core import (
+    Background,
     BatchReport,
     Capabilities,
     ChangeEvent,
+    Columns,
     ColumnType,
     ConfigError,
     Driver,
+    Finding,
     Key,
     Ledger,
     Loaded,
@@ -24,11 +27,17 @@ from eds_core import (
     Row,
     SchemaChange,
     TableSchema,
+    Transform,
     Value,
+    Verdict,
     Version,
     VersionedKey,
     event_json,
+    find_driver,
     hookimpl,
+    parameters,
+    parse_freshness,
+    redact,
 )
 from eds_core.append import AppendDriver, Change
 from eds_core.sql import ANSWERS, Answers, Fault, SqlDriver
@@ -131,6 +140,37 @@ class Watching:
             assert_type(each.table, str)
 
 
+class Changing:
+    """A transformer."""
+
+    @hookimpl
+    def drops_table(self, table: str) -> bool:
+        return table == "user"
+
+    @hookimpl
+    def transform(self, table: TableSchema) -> Transform | None:
+        def row(columns: Columns) -> Columns | None:
+            columns.pop("note", None)
+            return columns or None
+
+        return Transform(table, row, "no notes")
+
+
+class Looking:
+    """What adds to `eds doctor`."""
+
+    def __init__(self) -> None:
+        self._later = Background("told later", self._tell, most=10)
+
+    def _tell(self, item: object) -> None: ...
+
+    @hookimpl
+    def diagnose(self, models: Mapping[str, TableSchema]) -> Iterable[Finding]:
+        for name in models:
+            assert_type(self._later.put(name), bool)
+        yield Finding("audit", "all is well", Verdict.OK)
+
+
 class TestPlain(DriverConformance):
     """A test on the kit."""
 
@@ -149,3 +189,9 @@ made = PlainDriver("plain://host")
 assert_type(made.ledger, Ledger)
 transaction: AbstractContextManager[None] = made.transaction()
 assert_type(made.capabilities.max_rows, int)
+
+found = find_driver("plain://host")
+assert_type(found, type[Driver])
+assert_type(found("plain://host").count("order"), int)
+assert_type(parse_freshness(parameters("plain://host").get("freshness"), 0.0), float)
+assert_type(redact("plain://user:password@host"), str)

@@ -17,6 +17,11 @@ def test_a_url_names_brokers_and_a_topic():
     assert not found.per_table
 
 
+def test_a_topic_may_be_called_as_its_table():
+    assert parse("kafka://localhost/{table}").topic_of("order") == "order"
+    assert parse(f"kafka://localhost/{'t' * 121}{{table}}").per_table
+
+
 def test_a_topic_for_each_table():
     found = parse("kafka://localhost/shop.{table}.v1")
 
@@ -71,6 +76,9 @@ def test_user_and_password_are_decoded():
         "kafka://local host/t",
         "kafka://[::1/t",
         f"kafka://localhost/{'t' * 250}",
+        f"kafka://localhost/{'t' * 122}{{table}}",  # a table may have 128
+        "kafka://localhost/.",
+        "kafka://localhost/%2e%2e",
     ],
 )
 def test_a_url_that_is_none_is_refused_with_an_example(url):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,8 +14,9 @@ import duckdb
 import pytest
 
 from eds_core.destination import Destination
-from eds_core.errors import ConfigError, TableError, TransientError
+from eds_core.errors import ConfigError, DecodeError, TableError, TransientError
 from eds_core.event import ChangeEvent, Message, Operation, Version
+from eds_core.findings import Verdict
 from eds_core.ledger import Checkpoint, Move
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.work import Work
@@ -186,13 +189,13 @@ sys.path.insert(0, {tests!r})
 from test_parquet_lake import MODEL, Path, begun, change, write
 lake = begun(Path({place!r}))
 lake.prepare(MODEL)
-put, files = lake.driver._place.put, []
-def dying(path, data):
-    put(path, data)
+rename, files = Path.rename, []
+def dying(path, to):
+    rename(path, to)
     files.append(path)
     if len(files) == {after}:
         os._exit(7)
-lake.driver._place.put = dying
+Path.rename = dying
 write(lake, change(1, "a", total=1), change(2, "b", total=2))
 """
 
@@ -231,8 +234,43 @@ def test_a_full_disk_is_waited_for_and_nothing_is_lost(lake, tmp_path, monkeypat
     assert rows(tmp_path) == [("a", 1)]
 
 
-def test_a_column_called_as_the_directories_is_refused(lake):
-    table = TableSchema("t", "1", (ID, Column("eds_date", ColumnType.TEXT)), ("id",))
+@pytest.mark.parametrize("broken", ["first", "last"])
+def test_a_batch_that_does_not_fit_the_disk_leaves_nothing(
+    lake, tmp_path, monkeypatch, broken
+):
+    lake.prepare(MODEL)
+    before = every_file(tmp_path)
+    fsync, written = os.fsync, []
+
+    def full(handle):
+        if Path(f"/proc/self/fd/{handle}").readlink().suffix == ".tmp":
+            written.append(handle)
+            if broken == "first" or len(written) == 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(handle)
+
+    for _ in range(3):
+        written.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr("eds_driver_parquet.places.os.fsync", full)
+            with pytest.raises(TransientError, match="No space left") as caught:
+                write(lake, change(1, "a", total=1), change(2, "b", total=2))
+    assert "room on the disk" in caught.value.advice
+    assert every_file(tmp_path) == before
+
+    write(lake, change(1, "a", total=1), change(2, "b", total=2))
+    assert rows(tmp_path) == [("a", 1), ("b", 2)]
+    assert len(every_file(tmp_path)) == len(before) + 2
+
+
+def every_file(place):
+    """All but the state."""
+    return {str(path) for path in (place / "order").rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["eds_date", "EDS_Date"])
+def test_a_column_called_as_the_directories_is_refused(lake, name):
+    table = TableSchema("t", "1", (ID, Column(name, ColumnType.TEXT)), ("id",))
 
     with pytest.raises(TableError, match="eds_date"):
         lake.prepare(table)
@@ -253,6 +291,48 @@ def test_a_url_that_names_no_lake_is_refused_with_an_example(url):
 
     assert "file:///absolute/directory" in caught.value.advice
     assert "=y" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "..", ".", "a/b", "/etc/x", "a\0b", "a\\b", "x" * 129, "a=b", ""]
+)
+def test_no_table_is_called_so_that_it_leaves_the_lake(name):
+    with pytest.raises(DecodeError, match="is not a name that EDS accepts"):
+        TableSchema(name, "1", (ID,), ("id",))
+
+
+def test_the_longest_name_of_a_table_is_a_directory(lake, tmp_path):
+    table = TableSchema("x" * 128, "1", (ID,), ("id",))
+    lake.prepare(table)
+
+    assert len([*(tmp_path / table.name).rglob("*.parquet")]) == 1
+
+
+def test_the_doctor_says_that_a_directory_may_not_be_written_to(tmp_path, monkeypatch):
+    monkeypatch.setattr("eds_driver_parquet.places.os.access", lambda *_: False)
+    driver = ParquetDriver(f"file://{tmp_path}")
+    driver.read_only = True
+    driver.open()
+
+    found = [*Destination(driver).diagnose({})]
+    driver.close()
+
+    wrong = [each for each in found if each.verdict is Verdict.WRONG]
+    assert wrong[0].about == "directory"
+    assert wrong[0].paste == f"chown USER {tmp_path}"
+    assert "file" in [each.about for each in found]  # the state
+
+
+def test_the_doctor_is_content_with_a_sound_lake(lake, tmp_path):
+    lake.prepare(MODEL)
+    driver = ParquetDriver(f"file://{tmp_path}")
+    driver.read_only = True
+    driver.open()
+
+    found = [*Destination(driver).diagnose({"order": MODEL})]
+    driver.close()
+
+    assert {each.verdict for each in found} <= {Verdict.OK, Verdict.NOTE}
 
 
 def test_a_directory_that_is_not_there_is_the_users_to_make(tmp_path):

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .decode import event_json
+    from .destination import find_driver
     from .driver import CONTRACT, Capabilities, Driver, Loaded, hookimpl
+    from .durations import parse_freshness
     from .errors import (
         ConfigError,
         ConflictError,
@@ -40,19 +42,21 @@ if TYPE_CHECKING:
         SchemaStep,
         TableStatus,
     )
-    from .plugins import BatchReport, Transform
+    from .plugins import Background, BatchReport, Columns, Transform
     from .schema import Column, ColumnType, SchemaChange, TableSchema, widened
-    from .urls import redact
+    from .urls import parameters, redact
     from .values import Value
 
 __all__ = [
     "CONTRACT",
+    "Background",
     "BatchReport",
     "Capabilities",
     "ChangeEvent",
     "Checkpoint",
     "Column",
     "ColumnType",
+    "Columns",
     "ConfigError",
     "ConflictError",
     "DecodeError",
@@ -89,7 +93,10 @@ __all__ = [
     "Version",
     "VersionedKey",
     "event_json",
+    "find_driver",
     "hookimpl",
+    "parameters",
+    "parse_freshness",
     "redact",
     "widened",
 ]
@@ -99,6 +106,7 @@ __all__ = [
 _MODULES = (
     "errors",
     "urls",
+    "durations",
     "values",
     "schema",
     "event",
@@ -107,6 +115,7 @@ _MODULES = (
     "driver",
     "plugins",
     "decode",
+    "destination",
 )
 
 if not TYPE_CHECKING:  # for a type checker a name that is not above is an error

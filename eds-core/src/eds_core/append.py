@@ -21,6 +21,7 @@ import msgspec
 from .driver import Capabilities, Driver, Loaded, hookimpl
 from .errors import ConfigError, TableError
 from .event import Key, Row, Version, VersionedKey
+from .findings import Finding
 from .schema import ColumnType, SchemaChange, TableSchema
 from .sqlite import SqliteDriver
 from .urls import parameters, redact
@@ -153,6 +154,11 @@ class AppendDriver(Driver):
 
     def key(self, table: str) -> tuple[str, ...]:
         return self._state.key(table)
+
+    @hookimpl
+    def diagnose(self, models: Mapping[str, TableSchema]) -> Iterable[Finding]:
+        """What is to be known of the state. Whoever has more adds to it."""
+        return self._state.diagnose(models)
 
     @hookimpl
     def migrate(self, change: SchemaChange) -> int:

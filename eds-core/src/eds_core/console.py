@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import click
 
 from .errors import EdsError, coded
+from .urls import redact
 
 _FOREIGN = "eds-foreign"  # our handler for what libraries say
 #: What a URL asks for: a signature, for one.
@@ -77,9 +78,12 @@ def _controls(char: str) -> bool:
 
 
 def printable_traceback(error: BaseException | None) -> str:
-    """The traceback of *error*, indented, without the values of variables."""
+    """The traceback of *error*, indented, without the values of variables.
+
+    A stranger's error may quote the URL that it was given.
+    """
     lines = "".join(traceback.format_exception(error)).rstrip("\n").split("\n")
-    return "\n".join(f"  {printable(line)}" for line in lines)
+    return "\n".join(f"  {printable(redact(line))}" for line in lines)
 
 
 def set_up_logging(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib.metadata import EntryPoint
@@ -11,36 +10,34 @@ from typing import cast
 
 import pluggy
 
-from .driver import (
-    CONTRACT,
-    OLDEST_CONTRACT,
-    PROJECT,
-    RENAMED,
-    VERBS,
-    Capabilities,
-    Driver,
-    Loaded,
-)
+from .contract import UNUSABLE, keep_contract
+from .driver import PROJECT, VERBS, Capabilities, Driver, Loaded
 from .errors import ConfigError, OtherDriver
 from .event import Row, VersionedKey
-from .findings import Finding
+from .findings import Finding, wrong
 from .gate import Gate, SchemaChanges
 from .installed import entry_points
 from .ledger import Ledger, Quarantined
 from .plugins import BatchReport, Observer, Transformer
 from .schema import ColumnType, SchemaChange, TableSchema, diff
+from .unexpected import unexpected
 
 log = logging.getLogger("eds.plugins")
 
 DRIVERS = "eds.drivers"
-_UNUSABLE = "E1203"  # for `eds explain`: a driver or plugin
+_UNCHECKED = "not all has been looked at that could be"
 
-#: Schemes whose distribution is not called as they are.
-_PACKAGES: Mapping[str, str] = {
+#: Who publishes a driver for a scheme: what follows ``eds-driver-``.
+PUBLISHED: Mapping[str, str] = {
     "postgresql": "postgres",
     "cockroachdb": "cockroach",
     "mssql": "sqlserver",
+    "sqlserver": "sqlserver",
+    "snowflake": "snowflake",
+    "mysql": "mysql",
     "mariadb": "mysql",
+    "duckdb": "duckdb",
+    "kafka": "kafka",
     "file": "parquet",
     "s3": "parquet",
 }
@@ -72,7 +69,7 @@ def find_driver(url: str) -> type[Driver]:
         raise ConfigError(
             f"{scheme}:// is claimed by {' and '.join(sorted(found))}",
             advice="uninstall all but one of these distributions",
-            code=_UNUSABLE,
+            code=UNUSABLE,
         )
     return load_driver(*found.values())
 
@@ -81,7 +78,7 @@ def _unknown(scheme: str) -> ConfigError:
     known = ", ".join(sorted(entry_points(group=DRIVERS).names)) or "none"
     return ConfigError(
         f"no driver for {scheme}:// is installed; installed: {known}",
-        advice=f"pip install eds-driver-{_PACKAGES.get(scheme, scheme)}",
+        advice=f"pip install eds-driver-{PUBLISHED.get(scheme, scheme)}",
         code="E1202",
     )
 
@@ -90,50 +87,16 @@ def load_driver(entry: EntryPoint) -> type[Driver]:
     """Import the driver class of *entry*. Raises ConfigError, whatever happens."""
     try:
         loaded: object = entry.load()
-    except Exception as error:  # a third party's import may raise anything
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # a third party's own
         raise ConfigError(
             f"the driver {entry.value} cannot be loaded: {error}",
             advice="install it again, or report it to its author",
-            code=_UNUSABLE,
+            code=UNUSABLE,
         ) from error
-    if not (isinstance(loaded, type) and issubclass(loaded, Driver)):
-        raise ConfigError(
-            f"{entry.value} is not a subclass of eds_core.Driver", code=_UNUSABLE
-        )
-    _check_contract(entry, loaded)
-    _keep_old_names(entry, loaded)
-    if lacking := ", ".join(sorted(loaded.__abstractmethods__)):
-        raise ConfigError(
-            f"the driver {entry.value} lacks {lacking}",
-            advice="report it to its author",
-            code=_UNUSABLE,
-        )
-    return loaded
-
-
-def _check_contract(entry: EntryPoint, driver: type[Driver]) -> None:
-    """One for an older contract works and warns; one for none of ours is refused."""
-    told = (
-        f"the driver {entry.value} is written for version {driver.contract!r} of the "
-        f"driver contract; this eds-core keeps {OLDEST_CONTRACT} to {CONTRACT}"
-    )
-    owner = entry.dist.name if entry.dist else "the driver"
-    if type(driver.contract) is not int or driver.contract < OLDEST_CONTRACT:
-        raise ConfigError(told, advice=f"pip install --upgrade {owner}", code=_UNUSABLE)
-    if driver.contract > CONTRACT:
-        raise ConfigError(told, advice="pip install --upgrade eds-core", code=_UNUSABLE)
-    if driver.contract < CONTRACT:
-        warnings.warn(f"{told}. It works for now", DeprecationWarning, stacklevel=2)
-
-
-def _keep_old_names(entry: EntryPoint, driver: type[Driver]) -> None:
-    """Let what was renamed do its work under its new name, and warn."""
-    theirs = {name for base in driver.__mro__ for name in vars(base)}
-    for old in sorted(theirs & RENAMED.keys()):
-        new = RENAMED[old]
-        told = f"the driver {entry.value} says {old}, which is called {new} now"
-        warnings.warn(f"{told}. It works for now", DeprecationWarning, stacklevel=3)
-        setattr(driver, new, getattr(driver, old))
+    return keep_contract(entry, loaded)
 
 
 def open_driver(driver: Driver) -> Driver:
@@ -174,6 +137,10 @@ def _hooks(driver: Driver, plugins: Iterable[object]) -> pluggy.HookRelay:
     return manager.hook
 
 
+def _line(error: pluggy.PluginValidationError) -> str:
+    return "; ".join(str(error).splitlines())
+
+
 class Destination:
     """Calls the driver through pluggy, so that plugins can wrap each verb."""
 
@@ -198,12 +165,13 @@ class Destination:
             self._hook = _hooks(driver, self._plugins)
         except pluggy.PluginValidationError as error:
             raise ConfigError(
-                f"a driver or plugin does not keep the contract: {error}",
+                f"a driver or plugin does not keep the contract: {_line(error)}",
                 advice="install it again in a version for this eds-core",
-                code=_UNUSABLE,
+                code=UNUSABLE,
             ) from error
         for verb in VERBS:
             self._check(verb)
+        self._check_diagnose()
 
     def _check(self, verb: str) -> None:
         """Exactly one implementation per verb, and it is the driver's."""
@@ -215,7 +183,18 @@ class Destination:
                 f"{verb} is implemented by {names}; it must be by the driver alone",
                 advice="mark the driver's verb with @hookimpl, "
                 "wrappers with wrapper=True",
-                code=_UNUSABLE,
+                code=UNUSABLE,
+            )
+
+    def _check_diagnose(self) -> None:
+        """A driver may do without it, but one that has it means it."""
+        hooks = self._hook.diagnose.get_hookimpls()
+        has_it = type(self.driver).diagnose is not Driver.diagnose
+        if has_it and all(hook.plugin is not self.driver for hook in hooks):
+            raise ConfigError(
+                "the driver's diagnose would never be called",
+                advice="mark it with @hookimpl",
+                code=UNUSABLE,
             )
 
     @property
@@ -283,9 +262,18 @@ class Destination:
         return cast(Loaded, self._hook.bulk_load(table=table, rows=rows))
 
     def diagnose(self, models: Mapping[str, TableSchema]) -> list[Finding]:
-        """What the driver, and whoever else implements the hook, has to say."""
-        every = self._hook.diagnose(models=models)
-        return [finding for findings in every for finding in findings]
+        """What the driver, and whoever else implements the hook, has to say.
+
+        One that fails says so, and keeps no other.
+        """
+        found: list[Finding] = []
+        for hook in reversed(self._hook.diagnose.get_hookimpls()):
+            try:
+                findings: object = hook.function(*(models for _ in hook.argnames))
+                found.extend(cast(Iterable[Finding], findings))
+            except Exception as error:  # noqa: BLE001 - a third party may raise anything
+                found.append(wrong("checks", unexpected(error), _UNCHECKED))
+        return found
 
     def batch_written(self, report: BatchReport) -> None:
         self._observe("batch_written", report=report)

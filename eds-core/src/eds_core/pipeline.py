@@ -45,6 +45,7 @@ from .repeats import Repeats
 from .standing import Standing, State
 from .stream import Feed
 from .transforms import Transforms
+from .unexpected import unexpected
 from .waiting import Backoff
 from .work import Work, make_work
 from .writer import Writer, Written
@@ -132,6 +133,9 @@ class Pipeline:
         except EdsError as error:
             self._standing.ended(error)
             raise
+        except Exception as error:  # ours, or a driver's: the other destinations go on
+            self._standing.ended(found := unexpected(error))
+            raise found from error
         finally:
             self._standing.streaming = False
             await self._close()

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from .driver import hookspec
+from .contract import UNUSABLE
+from .driver import PROJECT, hookspec
 from .errors import ConfigError
 from .installed import entry_points
 from .ledger import Quarantined, TableStatus
@@ -151,12 +152,41 @@ def _kind(error: Exception) -> str:
 
 
 def installed_plugins() -> Iterator[object]:
-    """The plugins that installed distributions offer, loaded."""
+    """The plugins that installed distributions offer, loaded. Raises ConfigError."""
     for entry in entry_points(group=PLUGINS):
+        named = f"plugin {entry.name} ({entry.value})"
         try:
-            yield entry.load()
-        except Exception as error:  # a plugin's import may raise anything
+            loaded: object = entry.load()
+        except (Exception, SystemExit) as error:  # a plugin's import may raise anything
             raise ConfigError(
-                f"plugin {entry.name} ({entry.value}) cannot be loaded: {error}",
+                f"{named} cannot be loaded: {error}",
                 advice=f"pip uninstall the distribution of {entry.value}, or mend it",
+                code=UNUSABLE,
             ) from error
+        if wrong := _unheard(loaded):
+            raise ConfigError(f"{named}: {wrong[0]}", advice=wrong[1], code=UNUSABLE)
+        yield loaded
+
+
+def _unheard(plugin: object) -> tuple[str, str] | None:
+    """Why some of its hooks would never be called, and what to do about it.
+
+    Redaction that is not done must not look like redaction that is.
+    """
+    if isinstance(plugin, type):
+        told = "a class has no hooks that can be called, an object of it has"
+        return told, f"let the entry point name an object: plugin = {plugin.__name__}()"
+    for name in _HOOKS:
+        hook = getattr(plugin, name, None)
+        if callable(hook) and not hasattr(hook, f"{PROJECT}_impl"):
+            told = f"{name} is not marked as a hook, so that it would never be called"
+            return told, "mark it with @eds_core.hookimpl, or call it otherwise"
+    return None
+
+
+def _hooks_of(specification: type) -> list[str]:
+    return [name for name in vars(specification) if not name.startswith("_")]
+
+
+#: What a plugin may have, wrappers aside.
+_HOOKS = ("diagnose", *_hooks_of(Observer), *_hooks_of(Transformer))

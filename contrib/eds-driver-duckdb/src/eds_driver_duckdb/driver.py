@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import ClassVar
 
 import duckdb
-from sqlalchemy import URL, Engine, NullPool, create_engine
+from sqlalchemy import Engine, NullPool, create_engine
 
-from eds_core.errors import RejectedError, TableError
-from eds_core.event import Row, VersionedKey
-from eds_core.schema import Column, ColumnType
-from eds_core.sql import SqlDriver, Step, catalogue, lists
-from eds_core.sql.errors import ANSWERS, LOST, UNKNOWN, Answers, Fault, first_sentence
-from eds_core.sql.tables import RealTable, Target
+from eds_core import (
+    Column,
+    ColumnType,
+    RejectedError,
+    Row,
+    TableError,
+    VersionedKey,
+    sql,
+)
 
 _MOMENTS = (ColumnType.TIMESTAMP, ColumnType.DATETIME)
 _TYPES: Mapping[ColumnType, str] = {
@@ -51,7 +54,7 @@ _WORDS: Mapping[str, str] = {
 _KINDS: Mapping[type[Exception], str] = {
     duckdb.ConstraintException: "23000",
     duckdb.TransactionException: "40001",
-    duckdb.ConnectionException: LOST,
+    duckdb.ConnectionException: sql.LOST,
     duckdb.IOException: "58030",
     duckdb.ProgrammingError: "42000",
     duckdb.DataError: "22000",
@@ -63,20 +66,18 @@ _INDEXES = (
 )
 
 
-class DuckdbDriver(SqlDriver):
+class DuckdbDriver(sql.SqlDriver):
     """One DuckDB file, or ``:memory:`` for a try. Rows and position live in it."""
 
     title = "DuckDB"
     example_url = "duckdb:////var/lib/eds/shop.duckdb"
+    drivername = "eds_duckdb"
     folds_case = True
     version_type = "VARCHAR"
     # An error ends DuckDB's transaction, and it has no savepoints: a row that breaks
     # a rule of the user's own cannot be told from the others.
-    answers: ClassVar[Answers] = {**ANSWERS, "23505": TableError}
+    answers: ClassVar[sql.Answers] = {**sql.ANSWERS, "23505": TableError}
     types: ClassVar[Mapping[ColumnType, str]] = _TYPES
-
-    def parse(self, url: str) -> URL:
-        return super().parse(url).set(drivername="eds_duckdb")
 
     def make_engine(self) -> Engine:
         url = self.parse(self.url)
@@ -88,39 +89,37 @@ class DuckdbDriver(SqlDriver):
             url, poolclass=NullPool, hide_parameters=True, pool_reset_on_return=None
         )
 
-    def read_fault(self, error: BaseException) -> Fault:
+    def read_fault(self, error: BaseException) -> sql.Fault:
         text = str(error)
         worded = (code for words, code in _WORDS.items() if words in text.lower())
         kinds = (code for kind, code in _KINDS.items() if isinstance(error, kind))
-        return Fault(next(worded, next(kinds, UNKNOWN)), first_sentence(text))
+        code = next(worded, next(kinds, sql.UNKNOWN))
+        return sql.Fault(code, sql.first_sentence(text))
 
-    def look(self, table: str) -> RealTable | None:
-        if (found := catalogue.look(self.session, table, self.type_of)) is None:
+    def look(self, table: str) -> sql.RealTable | None:
+        if (found := sql.catalogue.look(self.session, table, self.type_of)) is None:
             return None
-        with self.session.reading(), self.session.cursor() as cursor:
-            cursor.execute(_INDEXES, [self.session.schema, table])
-            indexes = [{n.strip('"') for n in names} for (names,) in cursor.fetchall()]
-        return replace(found, unique=found.unique | {*map(frozenset, indexes)})
+        indexes = sql.ask(self.session, _INDEXES, self.session.schema, table)
+        unique = {frozenset(n.strip('"') for n in names) for (names,) in indexes}
+        return replace(found, unique=found.unique | unique)
 
-    def widening(self, real: RealTable, column: Column) -> Step:
-        place, name = (
-            self.session.quote_table(real.name),
-            self.session.quote(column.name),
-        )
+    def widening(self, real: sql.RealTable, column: Column) -> sql.Step:
+        place = self.session.quote_table(real.name)
+        name = self.session.quote(column.name)
         old, kind = real.columns[column.name].type, self.types[column.type]
         if old is ColumnType.NUMBER and column.type is ColumnType.DECIMAL:
             return super().widening(real, column)  # refuses: it would be rounded
         value = _TO_TEXT.get(old or column.type, "{}").format(name)
         return (f"ALTER TABLE {place} ALTER {name} TYPE {kind} USING {value}::{kind}",)
 
-    def statements(self, target: Target) -> Mapping[str, str]:
-        return lists.statements(self, target, _PLAIN, "VARCHAR")
+    def statements(self, target: sql.Target) -> Mapping[str, str]:
+        return sql.lists.statements(self, target, _PLAIN, "VARCHAR")
 
-    def write(self, target: Target, rows: Sequence[Row]) -> int:
-        return lists.write(self.session, target, rows, _sent)
+    def write(self, target: sql.Target, rows: Sequence[Row]) -> int:
+        return sql.lists.write(self.session, target, rows, _sent)
 
-    def remove(self, target: Target, keys: Sequence[VersionedKey]) -> int:
-        return lists.remove(self.session, target, keys)
+    def remove(self, target: sql.Target, keys: Sequence[VersionedKey]) -> int:
+        return sql.lists.remove(self.session, target, keys)
 
 
 def _sent(row: Row, name: str, kind: ColumnType) -> object:

@@ -32,7 +32,8 @@ TABLE = "{table}"
 
 _PORT = 9092
 _BROKER = re.compile(r"([\w.-]+|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?", re.ASCII)
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
+_LONGEST_TABLE = "t" * 128
 _NEAR = re.compile(r"localhost|127(\.\d+){3}|\[::1\]")
 
 
@@ -75,7 +76,7 @@ def parse(url: str) -> Address:
     except ValueError as error:
         raise _wrong(f"{redact(url)} is no URL") from error
     login, _, hosts = parts.netloc.rpartition("@")
-    if not _TOPIC.fullmatch(topic.replace(TABLE, "")):
+    if not _TOPIC.fullmatch(topic.replace(TABLE, _LONGEST_TABLE)):
         raise _wrong(f"{redact(url)} names no topic, or one that Kafka does not take")
     given.pop("state", None)  # the base's: where the position is kept
     if unknown := sorted(given.keys() - SETTINGS):

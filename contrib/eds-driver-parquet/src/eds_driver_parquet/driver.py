@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 from uuid import uuid4
 
-from pyarrow import Buffer
-
+from eds_core import (
+    Capabilities,
+    Finding,
+    SchemaChange,
+    TableError,
+    TableSchema,
+    Version,
+    hookimpl,
+    parameters,
+    parse_freshness,
+)
 from eds_core.append import AppendDriver, Change
-from eds_core.driver import Capabilities, hookimpl
-from eds_core.durations import parse_freshness
-from eds_core.errors import TableError
-from eds_core.event import Version
-from eds_core.schema import SchemaChange
-from eds_core.urls import parameters
 
 from .files import PARTITION, cells, day_of, parquet
 from .places import place_of
@@ -50,7 +53,7 @@ class ParquetDriver(AppendDriver):
     @hookimpl
     def migrate(self, change: SchemaChange) -> int:
         table = change.table
-        if PARTITION in table.types:
+        if PARTITION in {name.lower() for name in table.types}:  # readers fold case
             raise TableError(
                 f"column {PARTITION} of {table.name} is called as its directories",
                 table=table.name,
@@ -61,7 +64,8 @@ class ParquetDriver(AppendDriver):
         types = {name: kind for name, kind in {**known, **new}.items() if kind}
         if types != known:  # a file without rows tells readers of the columns
             today = day_of(Version(time.time_ns()))
-            self._put(table.name, today, time.time_ns(), parquet(types))
+            with self._place.adding() as put:
+                put(_path(table.name, today, time.time_ns()), parquet(types))
         return super().migrate(change)
 
     def check(self, change: Change) -> None:
@@ -74,11 +78,18 @@ class ParquetDriver(AppendDriver):
         for order, change in enumerate(changes, first):
             which = id(change.table), day_of(change.version)
             files.setdefault(which, []).append((order, change))
-        for (_, day), some in files.items():
-            order, change = some[0]
-            types = {name: change.types[name] for name in change.table.types}
-            self._put(change.table.name, day, order, parquet(types, some))
+        with self._place.adding() as put:
+            for (_, day), some in files.items():
+                order, change = some[0]
+                types = {name: change.types[name] for name in change.table.types}
+                put(_path(change.table.name, day, order), parquet(types, some))
 
-    def _put(self, table: str, day: str, order: int, data: Buffer) -> None:
-        name = f"{order:020d}-{uuid4().hex}.parquet"  # nobody else's, ever
-        self._place.put(f"{table}/{PARTITION}={day}/{name}", data)
+    @hookimpl
+    def diagnose(self, models: Mapping[str, TableSchema]) -> Iterator[Finding]:
+        yield from self._place.diagnose()
+        yield from super().diagnose(models)
+
+
+def _path(table: str, day: str, order: int) -> str:
+    """Nobody else's, ever. Names of tables are letters, digits and ``_``."""
+    return f"{table}/{PARTITION}={day}/{order:020d}-{uuid4().hex}.parquet"

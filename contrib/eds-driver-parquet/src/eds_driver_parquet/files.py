@@ -10,10 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from eds_core import ColumnType, RejectedError, Version
 from eds_core.append import Change
-from eds_core.errors import RejectedError
-from eds_core.event import Version
-from eds_core.schema import ColumnType
 
 #: What a table's directories are called: ``eds_date=2026-11-25``. Many readers pass
 #: over names that begin with ``_``.

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shlex
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 from pyarrow import fs
 
-from eds_core.errors import ConfigError, TransientError
-from eds_core.urls import parameters, redact
+from eds_core import (
+    ConfigError,
+    Finding,
+    TransientError,
+    Verdict,
+    parameters,
+    redact,
+)
+from eds_core.sql import free_space
 
 _FILE = re.compile(r"file://(/[^?#\0]+)(\?.*)?")
 _S3 = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/[\w!.*'()/-]*)?(\?.*)?")
@@ -35,6 +44,11 @@ _LOGIN = frozenset(
     }
 )
 _CONNECT, _REQUEST = 10, 60  # seconds
+_DISK = "see to the room on the disk, and who may write there"
+_NETWORK = "see to the network, region and endpoint, and what the credentials may do"
+
+
+Put = Callable[[str, pa.Buffer], None]
 
 
 class Place(Protocol):
@@ -43,8 +57,14 @@ class Place(Protocol):
     def open(self) -> None:
         """Raise ConfigError or TransientError when nothing can be put there."""
 
-    def put(self, path: str, data: pa.Buffer) -> None:
-        """Let the file be there at once, and to stay. Raises TransientError."""
+    def adding(self) -> AbstractContextManager[Put]:
+        """Give what adds a file of a path and data. At the end all are there to stay.
+
+        Raises TransientError. A place that can keeps none of them then.
+        """
+
+    def diagnose(self) -> Iterator[Finding]:
+        """What a person should know of the place; changes nothing."""
 
     def state(self) -> str:
         """Where EDS keeps its state unless it is told; or ConfigError."""
@@ -80,17 +100,44 @@ class Directory:
                 f"there is no directory {self._root}", advice=f"mkdir -p {self._root}"
             )
 
-    def put(self, path: str, data: pa.Buffer) -> None:
-        file = self._root / path
-        hidden = file.with_name(f".{file.name}.tmp")
-        with _told(str(self._root)):
+    @contextmanager
+    def adding(self) -> Iterator[Put]:
+        """Under hidden names until all are written: a full disk is found before."""
+        hidden: dict[Path, Path] = {}
+
+        def put(path: str, data: pa.Buffer) -> None:
+            file = self._root / path
             self._make(file.parent)
-            with hidden.open("wb") as out:
+            place = file.with_name(f".{file.name}.tmp")
+            hidden[place] = file
+            with place.open("wb") as out:
                 out.write(data)
                 out.flush()
                 os.fsync(out.fileno())
-            hidden.rename(file)
-            _sync(file.parent)
+
+        with _told(str(self._root), _DISK):
+            try:
+                yield put
+                for place, file in hidden.items():
+                    place.rename(file)
+                for parent in {file.parent for file in hidden.values()}:
+                    _sync(parent)
+            finally:
+                for place in hidden:
+                    place.unlink(missing_ok=True)
+
+    def diagnose(self) -> Iterator[Finding]:
+        if os.access(self._root, os.W_OK | os.X_OK):
+            yield free_space(self._root, shutil.disk_usage(self._root).free)
+            return
+        yield Finding(
+            "directory",
+            f"{self._root} may not be written to",
+            Verdict.WRONG,
+            why="each transaction adds files there",
+            advice="let it belong to the user as whom EDS runs",
+            paste=f"chown USER {shlex.quote(str(self._root))}",
+        )
 
     def _make(self, place: Path) -> None:
         if not place.is_dir():
@@ -134,7 +181,7 @@ class Bucket:
             allow_delayed_open=True,  # a small file is one request
         )
         bucket = self._place.partition("/")[0]
-        with _told(f"s3://{bucket}", wrong=_LOGIN):
+        with _told(f"s3://{bucket}", _NETWORK, wrong=_LOGIN):
             found = self._files.get_file_info(bucket)
         if found.type is fs.FileType.NotFound:
             raise ConfigError(
@@ -142,18 +189,29 @@ class Bucket:
                 advice="see to the bucket's name, the region and the credentials",
             )
 
-    def put(self, path: str, data: pa.Buffer) -> None:
-        if self._files is None:
+    @contextmanager
+    def adding(self) -> Iterator[Put]:
+        """One by one: what was added before one that fails comes again."""
+        files = self._files
+        if files is None:
             raise TransientError("the connection to S3 is closed")
-        with (
-            _told(f"s3://{self._place}"),
-            self._files.open_output_stream(f"{self._place}/{path}") as out,
-        ):
-            out.write(data)
+
+        def put(path: str, data: pa.Buffer) -> None:
+            with files.open_output_stream(f"{self._place}/{path}") as out:
+                out.write(data)
+
+        with _told(f"s3://{self._place}", _NETWORK):
+            yield put
+
+    def diagnose(self) -> Iterator[Finding]:
+        """``open`` has asked all that can be asked without writing."""
+        return iter(())
 
 
 @contextmanager
-def _told(place: str, wrong: frozenset[str] = frozenset()) -> Iterator[None]:
+def _told(
+    place: str, advice: str, wrong: frozenset[str] = frozenset()
+) -> Iterator[None]:
     """Disks, networks and privileges are nobody's fault who wrote a row.
 
     With one of the codes *wrong*, the user has to change something first.
@@ -165,6 +223,6 @@ def _told(place: str, wrong: frozenset[str] = frozenset()) -> Iterator[None]:
         code = found[1] if found else error.strerror or type(error).__name__
         told = f"{place} cannot be used: {code}"
         if code in wrong:
-            advice = "see to AWS_ACCESS_KEY_ID and the like, and what they may do"
-            raise ConfigError(told, advice=advice) from None
-        raise TransientError(told) from None
+            login = "see to AWS_ACCESS_KEY_ID and the like, and what they may do"
+            raise ConfigError(told, advice=login) from None
+        raise TransientError(told, advice=advice) from None

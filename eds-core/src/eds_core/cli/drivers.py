@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import Distribution, EntryPoint
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from eds_core.console import printable
 from eds_core.errors import ConfigError
 from eds_core.installed import entry_points
 from eds_core.urls import redact
+
+if TYPE_CHECKING:
+    from eds_core.driver import Driver
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +63,29 @@ def installed(entries: Iterable[EntryPoint]) -> Iterator[Installed]:
 
 
 def _read(entries: list[EntryPoint]) -> Installed:
-    from eds_core.destination import find_driver
-
     dist, schemes = entries[0].dist, tuple(sorted({e.name for e in entries}))
     version = dist.version if dist else ""
     about = (entries[0].value, schemes, _name(dist), version, _origin(dist))
     try:
-        classes = [find_driver(f"{scheme}://") for scheme in schemes]
+        classes = [_found(scheme) for scheme in schemes]
     except ConfigError as error:
         return Installed(*about, broken=f"{error}; {error.advice}".rstrip("; "))
     driver = classes[0]
     can = asdict(driver.capabilities)
     return Installed(*about, driver.title, driver.example_url, driver.contract, can)
+
+
+def _found(name: str) -> type[Driver]:
+    """Return the driver by the *name* of an entry point, or raise ConfigError."""
+    from eds_core.destination import find_driver, scheme_of
+
+    url = f"{name}://"
+    if (scheme := scheme_of(url)) != name:
+        raise ConfigError(
+            f"no URL selects the entry point {name!r}: {url} selects {scheme!r}",
+            advice="its author has to name it with small letters, and without a +",
+        )
+    return find_driver(url)
 
 
 def _name(dist: Distribution | None) -> str:

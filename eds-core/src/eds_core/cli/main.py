@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from eds_core.console import printable_traceback, show_error
 from eds_core.errors import ConfigError, EdsError, told
 from eds_core.installed import entry_points
+from eds_core.unexpected import unexpected
 from eds_core.urls import redact
 
 from .config_file import config_of, variable_of
@@ -85,7 +86,7 @@ class Commands(click.Group):
         except Exception as error:
             if isinstance(error, BrokenPipeError) and _nobody_reads():
                 raise  # such as `| head`, which has all it wants: click ends quietly
-            _tell(ctx, _unexpected(error))
+            _tell(ctx, unexpected(error))
             ctx.exit(1)
 
 
@@ -162,15 +163,6 @@ def _nobody_reads() -> bool:
     except BrokenPipeError:
         return True
     return False
-
-
-def _unexpected(error: Exception) -> EdsError:
-    """A fault of EDS itself. Its text may hold anything, so only its kind is told."""
-    return EdsError(
-        f"EDS itself has failed ({type(error).__name__})",
-        advice="nothing is lost; --verbose shows where. Please report it.",
-        code="E9001",
-    )
 
 
 def with_command(args: Sequence[str]) -> list[str]:

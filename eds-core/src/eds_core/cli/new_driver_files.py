@@ -14,7 +14,7 @@ from string import Template
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from eds_core.destination import DRIVERS
+from eds_core.destination import DRIVERS, PUBLISHED
 from eds_core.driver import CONTRACT
 from eds_core.errors import ConfigError
 from eds_core.installed import entry_points
@@ -79,13 +79,14 @@ def _check_scheme(scheme: str) -> None:
 
 
 def _check_distribution(name: str) -> None:
-    try:
-        found = distribution(name)
-    except PackageNotFoundError:
-        return
-    raise ConfigError(
-        f"{name} {found.version} is installed already", advice="choose another name"
-    )
+    if name.removeprefix(_PREFIX) in PUBLISHED.values():
+        told = f"{name} is a distribution of EDS's own"
+    else:
+        try:
+            told = f"{name} {distribution(name).version} is installed already"
+        except PackageNotFoundError:
+            return
+    raise ConfigError(told, advice="choose another name; --scheme is free")
 
 
 def make(project: Project, parent: Path, kind: Kind) -> int:

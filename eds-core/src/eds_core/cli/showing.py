@@ -63,7 +63,7 @@ def _line(pulse: Pulse) -> str:
 
 
 def _print_summary(summary: Summary, url: str) -> None:
-    pulse, rows = summary.pulse, sum(summary.found.values())
+    pulse, found = summary.pulse, summary.found
     click.echo(
         f"{pulse.events} of {summary.published} events written in "
         f"{summary.seconds:.1f} s and {pulse.batches} transactions, "
@@ -74,15 +74,16 @@ def _print_summary(summary: Summary, url: str) -> None:
         f"{milliseconds(pulse.latency(0.5, recent=False))}, p99 "
         f"{milliseconds(pulse.latency(0.99, recent=False))}"
     )
-    if summary.equal:
-        click.echo(
-            f"{rows} rows in {len(summary.found)} tables, as many as the shop has"
-        )
+    if found is None:
+        click.echo("rows cannot be counted there, and are not compared with the shop's")
+    elif summary.equal:
+        rows = sum(found.values())
+        click.echo(f"{rows} rows in {len(found)} tables, as many as the shop has")
     else:
         wrong = {
-            t: (summary.found.get(t, 0), n)
+            t: (found.get(t, 0), n)
             for t, n in summary.expected.items()
-            if summary.found.get(t, 0) != n
+            if found.get(t, 0) != n
         }
         click.echo(f"the database differs from the shop (found, expected): {wrong}")
     click.echo(f"database: {redact(url)}")

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from eds_core.credentials import Credentials
 from eds_core.destination import Destination, find_driver
-from eds_core.errors import EdsError
 from eds_core.findings import Finding, Verdict, wrong
 from eds_core.ledger import Checkpoint
 from eds_core.status import Status, needs, read_status
+from eds_core.unexpected import unexpected
 
 _WHY = "EDS writes there, and keeps its position there"
 
@@ -19,14 +19,15 @@ def opened(url: str) -> tuple[Destination | None, Finding]:
     """The destination, read-only and for the caller to close; how that went."""
     try:
         destination = Destination(find_driver(url)(url))
-    except EdsError as error:
-        return None, wrong("driver", error, "the URL's scheme selects the driver")
+    except Exception as error:  # noqa: BLE001 - a driver may raise anything
+        reason = "the URL's scheme selects the driver"
+        return None, wrong("driver", unexpected(error), reason)
     destination.driver.read_only = True
     try:
         destination.open()
-    except EdsError as error:
+    except Exception as error:  # noqa: BLE001 - a driver may raise anything
         destination.close()
-        return None, wrong("database", error, _WHY)
+        return None, wrong("database", unexpected(error), _WHY)
     return destination, Finding("database", f"{destination.title} takes the login")
 
 
@@ -34,7 +35,7 @@ def place(url: str) -> tuple[str, int] | None:
     """Host and port of *url*, if its driver can tell."""
     try:
         return find_driver(url)(url).endpoint()
-    except EdsError:
+    except Exception:  # noqa: BLE001 - `opened` has told what is wrong
         return None
 
 

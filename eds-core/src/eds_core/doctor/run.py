@@ -20,6 +20,7 @@ from eds_core.installed import entry_points
 from eds_core.status import Status
 from eds_core.stream import Connection, Settings, is_the_same_stream, survey
 from eds_core.stream.address import shown
+from eds_core.unexpected import unexpected
 from eds_core.urls import redact
 
 from . import credentials as ours
@@ -112,13 +113,15 @@ async def _destination(
                 yield await reach(*place)
             return
         try:
-            findings = _looked_at(call, destination, url, credentials, connection)
-            async for finding in findings:
-                yield finding
-        except EdsError as error:
-            yield wrong("database", error, "it cannot be looked at any further")
-        finally:
-            await call(destination.close)
+            try:
+                findings = _looked_at(call, destination, url, credentials, connection)
+                async for finding in findings:
+                    yield finding
+            finally:
+                await call(destination.close)
+        except Exception as error:  # noqa: BLE001 - a driver may raise anything
+            why = "it cannot be looked at any further"
+            yield wrong("database", unexpected(error), why)
 
 
 async def _looked_at(

@@ -1,6 +1,8 @@
 """What every driver for a SQL database shares: the base class and its parts."""
 
+from . import catalogue, lists
 from .books import Books
+from .diagnosis import ask, free_space
 from .dialect import Step
 from .driver import SqlDriver
 from .errors import ANSWERS, LOST, UNKNOWN, Answers, Fault, first_sentence
@@ -22,6 +24,10 @@ __all__ = [
     "SqlDriver",
     "Step",
     "Target",
+    "ask",
+    "catalogue",
     "first_sentence",
+    "free_space",
     "key_text",
+    "lists",
 ]

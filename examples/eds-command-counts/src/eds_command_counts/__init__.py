@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from eds_core.destination import find_driver
+from eds_core import find_driver
 
 
 @click.command("counts")

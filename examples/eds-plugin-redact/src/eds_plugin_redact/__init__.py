@@ -11,8 +11,14 @@ from collections.abc import Iterable
 
 import msgspec
 
-from eds_core import ColumnType, ConfigError, TableSchema, Transform, hookimpl
-from eds_core.plugins import Columns
+from eds_core import (
+    Columns,
+    ColumnType,
+    ConfigError,
+    TableSchema,
+    Transform,
+    hookimpl,
+)
 
 _SHOWN = 4  # characters at the end of a value
 _NULL = msgspec.Raw(b"null")

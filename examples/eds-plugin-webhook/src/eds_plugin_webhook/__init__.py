@@ -11,9 +11,7 @@ from collections.abc import Sequence
 
 import urllib3
 
-from eds_core import hookimpl
-from eds_core.ledger import Quarantined
-from eds_core.plugins import Background
+from eds_core import Background, Quarantined, hookimpl
 
 _SECONDS = 5.0  # for one call, from connecting to the answer
 _RETRIES = urllib3.Retry(0, redirect=0)
