@@ -141,9 +141,9 @@ def test_with_off_a_person_makes_the_tables_from_the_plan(tmp_path, url):
             assert (await planned(sandbox, url))[0] == 3  # it is still parked
             assert (await eds(sandbox, "resume", "brand", url)).code == 0
             await shop_is_at(url, sandbox, server=server)
-            assert (await planned(sandbox, url))[0] == 0
             nothing = lambda: rows(url, HISTORY) == []  # noqa: E731 - a condition
             await until(nothing, 20, server.tail)
+            assert (await planned(sandbox, url))[0] == 0
 
     asyncio.run(scenario())
 

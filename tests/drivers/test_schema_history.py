@@ -298,6 +298,21 @@ def test_a_driver_that_appends_remembers_in_its_state(tmp_path, table_of):
         assert history(destination, "outcome", "actor") == [("done", "me")]
 
 
+def test_what_was_done_by_hand_and_not_parked_waits_until_apply(sqlite_url, table_of):
+    """As for an import, which parks nothing."""
+    table = table_of("order")
+    with opened(sqlite_url, schema_changes=SchemaChanges.REVIEW) as load:
+        load.ledger.create()
+        with pytest.raises(TableError):
+            load.prepare(table)
+    with opened(sqlite_url) as person:
+        person.prepare(table)
+        found = plan(person, {})
+        assert (found.waiting, found.changes) == (["order"], [])
+        assert apply(person, found) == []
+        assert not plan(person, {}).to_do
+
+
 def test_what_waits_is_no_more_when_the_table_has_caught_up(sqlite_url, table_of):
     """A person ran the SQL, and `eds resume`."""
     table = table_of("order")

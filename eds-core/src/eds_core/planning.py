@@ -52,7 +52,7 @@ class Plan:
 
     own: Sequence[str]  # the statements that make EDS's own tables
     tables: Sequence[TablePlan]  # of all that were looked at
-    waiting: Sequence[str]  # tables that are parked until they change
+    waiting: Sequence[str]  # tables for which something waits, or that are parked so
     unknown: Sequence[str] = ()  # tables that the shop's service does not describe
     privileges: Sequence[Finding] = ()  # that are missing
 
@@ -126,10 +126,12 @@ def plan(
     *unknown*: tables that were asked for, and have no model.
     """
     every = {table: [model] for table, model in models.items()}
-    for step in destination.ledger.schema_steps(outcome="waiting"):
+    steps = destination.ledger.schema_steps(outcome="waiting")
+    for step in steps:
         every.setdefault(step.table, []).append(model_of(step))
     parked = destination.ledger.parked()
     waiting = {p.table for p in parked if is_held(p) and not p.resume}
+    waiting |= {step.table for step in steps}
     tables = [_of_table(destination, *each) for each in every.items()]
     tables += [_UNKNOWN(table) for table in waiting - every.keys()]
     found = Plan(

@@ -128,7 +128,7 @@ def tell(found: Plan) -> None:
         _block(_title(table), table.statements or ())
     for name in found.waiting:
         if name not in {table.table for table in found.changes}:
-            _block(f"{name}: nothing is lacking, and it is parked: `eds apply` resumes")
+            _block(f"{name} lacks nothing any more: `eds apply` has it go on")
     for name in found.unknown:
         _block(f"{name}: the shop's service does not describe it")
 
