@@ -164,7 +164,7 @@ class SnowflakeDriver(SqlDriver):
 
     def _next_step(self, change: SchemaChange) -> Step | None:
         if change.adds and not change.creates:
-            real = self.look(change.table.name)
+            real = self.look(self.real_name(change.table.name))
             if real and (step := half_done(real, change.table, self.session)):
                 return step
         return super()._next_step(change)
