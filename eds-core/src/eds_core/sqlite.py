@@ -78,6 +78,7 @@ class SqliteDriver(SqlDriver):
     example_url = "sqlite:////var/lib/eds/shop.db"
     capabilities: ClassVar[Capabilities] = Capabilities(max_rows=5_000)
     begin = "BEGIN IMMEDIATE"
+    has_schemas = False
     folds_case = True
     version_type = "TEXT"
     # Two words where text is kept in a type of its own: "TEXT" gives them text
@@ -232,9 +233,13 @@ class SqliteDriver(SqlDriver):
     def statements(self, target: Target) -> Mapping[str, str]:
         return {
             "upsert": self._upsert(target),
-            "tombstone": _TOMBSTONE,
+            "tombstone": _TOMBSTONE.format(self._tombstones),
             "delete": self._delete(target),
         }
+
+    @property
+    def _tombstones(self) -> str:
+        return self.session.quote(self.books.tombstone.name)
 
     def write(self, target: Target, rows: Sequence[Row]) -> int:
         parameters = [_parameters(target, row) for row in rows]
@@ -248,7 +253,7 @@ class SqliteDriver(SqlDriver):
         return (
             f"INSERT INTO {table} ({', '.join(map(quote, names))}) "  # noqa: S608 - identifiers only, quoted
             f"SELECT {', '.join('?' * len(names))} WHERE NOT EXISTS ("
-            "SELECT 1 FROM _eds_tombstone "
+            f"SELECT 1 FROM {self._tombstones} "
             "WHERE table_name = ? AND key = ? AND version > ?) "
             f"ON CONFLICT ({', '.join(map(quote, target.table.key))}) DO UPDATE SET "
             f"{', '.join(f'{quote(name)} = excluded.{quote(name)}' for name in values)}"
@@ -282,7 +287,7 @@ class SqliteDriver(SqlDriver):
 
 
 _TOMBSTONE = (
-    "INSERT INTO _eds_tombstone (table_name, key, version) VALUES (?, ?, ?) "
+    "INSERT INTO {} (table_name, key, version) VALUES (?, ?, ?) "
     "ON CONFLICT (table_name, key) DO UPDATE "
     "SET version = max(version, excluded.version)"
 )

@@ -79,7 +79,7 @@ class CockroachDriver(SqlDriver):
         return schema
 
     def checks(self) -> Mapping[str, Check]:
-        return diagnosis.checks(self.session)
+        return diagnosis.checks(self.session, self.real_names())
 
     def make_books(self) -> Books:
         # Text is compared byte by byte.
@@ -118,7 +118,7 @@ class CockroachDriver(SqlDriver):
 
     def statements(self, target: Target) -> Mapping[str, str]:
         quote, place = self.session.quote, self.session.quote_table
-        table, tombstones = place(target.real.name), place("_eds_tombstone")
+        table, tombstones = place(target.real.name), place(self.books.tombstone.name)
         return {
             "upsert": statements.upsert(target, table, tombstones, quote),
             "bury": statements.bury(tombstones),

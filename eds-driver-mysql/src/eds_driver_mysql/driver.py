@@ -40,6 +40,7 @@ class MysqlDriver(SqlDriver):
     capabilities: ClassVar[Capabilities] = Capabilities(max_rows=2_000)
     port = 3306
     clock = "SELECT UTC_TIMESTAMP(6)"
+    has_schemas = False
     folds_case = True  # names of columns, on every server
     version_type = "DECIMAL(30,10)"
     table_options = "ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4"
@@ -102,15 +103,16 @@ class MysqlDriver(SqlDriver):
             return tables.look(cursor, table, folds=self._folds)
 
     def adopted(self, table: str) -> bool:
-        real = self.look(table)
+        real = self.look(self.real_name(table))
         loose = real is not None and tables.inexact(real, real.primary)
         return super().adopted(table) and not loose
 
     def steps(self, change: SchemaChange, real: RealTable | None) -> Iterator[Step]:
         """Keys that an old server compared loosely are told apart from now on."""
         yield from super().steps(change, real)
+        name = self.real_name(change.table.name)
         for column in tables.inexact(real, change.table.key) if real else ():
-            yield (spelling.make_exact(change.table.name, column, self.session.quote),)
+            yield (spelling.make_exact(name, column, self.session.quote),)
 
     def _matched(self, table: TableSchema) -> Target:
         target = super()._matched(table)
@@ -122,7 +124,7 @@ class MysqlDriver(SqlDriver):
         return step or super().widening(real, column)
 
     def statements(self, target: Target) -> Mapping[str, str]:
-        return statements.of(target, self.session.quote)
+        return statements.of(target, self.books.tombstone.name, self.session.quote)
 
     def write(self, target: Target, rows: Sequence[Row]) -> int:
         alive = self._alive(target, rows)
@@ -152,7 +154,7 @@ class MysqlDriver(SqlDriver):
         found: dict[str, Decimal] = {}
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             part = [quoted(k.encode()) for k in keys[start : start + _KEYS_AT_ONCE]]
-            found |= self._writer.ask(statements.DEAD, name, b",".join(part))
+            found |= self._writer.ask(target.statements["dead"], name, b",".join(part))
         return found
 
     def _upsert(
@@ -259,7 +261,7 @@ class MysqlDriver(SqlDriver):
             % (name, quoted(key_text(key.key).encode()), str(key.version).encode())
             for key in keys
         ]
-        self._writer.fill(statements.TOMBSTONES, tombstones)
+        self._writer.fill(target.statements["tombstones"], tombstones)
         which = [
             b"(%b AND (`_eds_version` IS NULL OR `_eds_version` <= %b))"
             % (self._is_row(target, key.key), str(key.version).encode())

@@ -14,18 +14,11 @@ Quote = Callable[[str], str]
 
 STAGE = "_eds_stage"
 DROP_STAGE = "DROP TEMPORARY TABLE IF EXISTS `_eds_stage`"
-TOMBSTONES = (
-    "INSERT INTO `_eds_tombstone` (`table_name`, `key`, `version`) VALUES %b "
-    "ON DUPLICATE KEY UPDATE `version` = GREATEST(`version`, VALUES(`version`))"
-)
-DEAD = (
-    "SELECT `key`, `version` FROM `_eds_tombstone` FORCE INDEX (PRIMARY) "
-    "WHERE `table_name` = %b AND `key` IN (%b)"
-)
 
 
-def of(target: Target, quote: Quote) -> Mapping[str, str]:
-    """All statements of one target, by name."""
+def of(target: Target, tombstones: str, quote: Quote) -> Mapping[str, str]:
+    """All statements of one target, by name; *tombstones*: the name of their table."""
+    dead, bury = buried(quote(tombstones))
     create, fill = stage(target, quote)
     update, insert = merge(target, quote)
     return {
@@ -36,7 +29,22 @@ def of(target: Target, quote: Quote) -> Mapping[str, str]:
         "insert": insert,
         "written": written(target, quote),
         "delete": delete(target, quote),
+        "dead": dead,
+        "tombstones": bury,
     }
+
+
+def buried(tombstones: str) -> tuple[str, str]:
+    """Ask for tombstones, and raise them."""
+    dead = (
+        f"SELECT `key`, `version` FROM {tombstones} FORCE INDEX (PRIMARY) "  # noqa: S608 - identifiers only, quoted
+        "WHERE `table_name` = %b AND `key` IN (%b)"
+    )
+    bury = (
+        f"INSERT INTO {tombstones} (`table_name`, `key`, `version`) VALUES %b "  # noqa: S608 - as above
+        "ON DUPLICATE KEY UPDATE `version` = GREATEST(`version`, VALUES(`version`))"
+    )
+    return dead, bury
 
 
 def upsert(target: Target, quote: Quote) -> str:

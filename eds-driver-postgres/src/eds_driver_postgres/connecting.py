@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from eds_core.errors import ConfigError, OtherDriver
 from eds_core.sql.errors import LOST, UNKNOWN, Fault, first_sentence
+from eds_core.sql.placement import without_placement
 from eds_core.urls import is_loopback, redact
 
 Connection = psycopg.Connection[Any]
@@ -95,7 +96,8 @@ def parse_as(
 ) -> dict[str, Any]:
     """``parse`` for a database that speaks the same protocol by another *scheme*."""
     try:
-        given = conninfo_to_dict(scheme.sub("postgresql://", url, count=1))
+        plain = scheme.sub("postgresql://", without_placement(url), count=1)
+        given = conninfo_to_dict(plain)
     except (psycopg.Error, UnicodeError) as error:
         raise ConfigError(
             f"{redact(url)} is not a {title} URL: {_reason(str(error))}",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
 import psycopg
 
-from eds_core.catalogue import table_groups
 from eds_core.durations import spoken
 from eds_core.findings import Check, Finding, Verdict
 from eds_core.sql.diagnosis import ask, missing_privileges, size
@@ -29,7 +28,7 @@ SELECT c.relname, pg_has_role(c.relowner, 'USAGE'),
        has_table_privilege(c.oid, 'UPDATE'), has_table_privilege(c.oid, 'DELETE')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relkind IN ('r', 'p')
-  AND (c.relname LIKE '\\_eds\\_%%' OR c.relname = ANY(%s))
+  AND c.relname = ANY(%s)
 ORDER BY c.relname
 """
 _SERVER = """
@@ -55,12 +54,12 @@ ORDER BY 5 DESC
 """
 
 
-def checks(session: Session) -> Mapping[str, Check]:
-    """What to look at over *session*, in its schema."""
+def checks(session: Session, tables: Sequence[str]) -> Mapping[str, Check]:
+    """What to look at over *session*, in its schema; *tables*: those of EDS."""
     return {
         "server": partial(_server, session),
         "encryption": partial(encryption, session),
-        "privileges": partial(privileges, session),
+        "privileges": partial(privileges, session, tables),
         "locks": partial(_locks, session),
     }
 
@@ -132,7 +131,7 @@ def encryption(session: Session) -> Iterator[Finding]:
         )
 
 
-def privileges(session: Session) -> Iterator[Finding]:
+def privileges(session: Session, tables: Sequence[str]) -> Iterator[Finding]:
     """By the catalogue: what the user may do in the schema, and to each table."""
     schema, quote = session.schema or "", session.quote
     ((user, database, uses, makes),) = ask(session, _SCHEMA, schema, schema)
@@ -141,8 +140,7 @@ def privileges(session: Session) -> Iterator[Finding]:
         [f"{name} on schema {schema} of database {database}" for name in lacking],
         f"GRANT {', '.join(lacking)} ON SCHEMA {quote(schema)} TO {quote(user)}",
     )
-    names = [name for group in table_groups().values() for name in group]
-    for table, owns, *may in ask(session, _TABLES, schema, names):
+    for table, owns, *may in ask(session, _TABLES, schema, list(tables)):
         yield from _table(session, user, table, may, owns=owns)
 
 

@@ -60,7 +60,7 @@ class PostgresDriver(SqlDriver):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self._loader = Loader(self.session)
+        self._loader = Loader(self.session, self.books.tombstone.name)
 
     def parse(self, url: str) -> URL:
         connecting.parse(url)
@@ -87,7 +87,7 @@ class PostgresDriver(SqlDriver):
         return schema
 
     def checks(self) -> Mapping[str, Check]:
-        return diagnosis.checks(self.session)
+        return diagnosis.checks(self.session, self.real_names())
 
     def make_books(self) -> Books:
         name: Text = Text(collation="C")
@@ -120,7 +120,7 @@ class PostgresDriver(SqlDriver):
 
     def statements(self, target: Target) -> Mapping[str, str]:
         quote, place = self.session.quote, self.session.quote_table
-        names = place(target.real.name), place("_eds_tombstone")
+        names = place(target.real.name), place(self.books.tombstone.name)
         return {
             "upsert": statements.upsert(target, *names, quote),
             "delete": statements.delete(target, *names, quote),

@@ -15,14 +15,14 @@ from eds_core.sql.tables import Target
 from . import statements
 from .copying import Copying
 
-_TOMBSTONES = "_eds_tombstone"
-
 
 class Loader:
     """What one connection copies, and which tables it has found new."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, tombstones: str) -> None:
+        """*tombstones*: the name of their table."""
         self._session = session
+        self._tombstones = tombstones
         self._copyings: dict[tuple[str, str], tuple[Target, Copying]] = {}
         self._new: dict[str, bool] = {}
 
@@ -61,7 +61,7 @@ class Loader:
         name = target.real.name
         if (known := self._new.get(name)) is None:
             place = self._session.quote_table
-            query = statements.is_new(place(name), place(_TOMBSTONES))
+            query = statements.is_new(place(name), place(self._tombstones))
             with self._session.cursor() as cursor:
                 found = cursor.execute(query, (name,)).fetchone()
             known = self._new[name] = bool(found[0])
@@ -79,14 +79,14 @@ class Loader:
         self, target: Target, copying: Copying, rows: Sequence[Row]
     ) -> tuple[Loaded, list[Row]]:
         quote, place = self._session.quote, self._session.quote_table
-        table = place(target.real.name)
+        table, tombstones = place(target.real.name), place(self._tombstones)
         staged, make = statements.stage(target, quote)
         with self._session.savepoint(), self._session.cursor() as cursor:
             cursor.execute(make)
             cursor.execute(f"TRUNCATE {staged}")
             others = self._send(cursor, staged, copying, rows, with_key=True)
             there = statements.there(target, table, staged, quote)
-            merge = statements.merge(target, table, place(_TOMBSTONES), staged, quote)
+            merge = statements.merge(target, table, tombstones, staged, quote)
             loaded = counted(
                 len(rows) - len(others),
                 lambda: int(cursor.execute(there).fetchone()[0]),

@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from eds_core.durations import parse_freshness
 from eds_core.errors import ConfigError
-from eds_core.urls import parameters, redact
+from eds_core.sql.placement import PREFIX
+from eds_core.urls import parameters, redact, without_parameters
 
 EXAMPLE = "snowflake://user:password@account/database/schema?warehouse=WAREHOUSE"
 KNOWN = (
@@ -53,7 +54,7 @@ def parse(url: str) -> Address:
     """Read *url*. Raises ConfigError, whose text holds no secret."""
     try:
         parts = urlsplit(url)
-        port, given = parts.port, parameters(url)
+        port, given = parts.port, parameters(without_parameters(url, [PREFIX]))
         names = [unquote(name) for name in parts.path.split("/") if name]
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         host = parts.hostname or ""

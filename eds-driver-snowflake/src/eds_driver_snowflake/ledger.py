@@ -18,7 +18,8 @@ class SnowflakeLedger(SqlLedger):
         session = self._session
         with session.translated():
             place = session.quote(session.schema or "")
-            show = f"SHOW TABLES LIKE '_eds_%' IN SCHEMA {place}"
+            names = f"{self._books.prefix}_eds_%"
+            show = f"SHOW TABLES LIKE '{names}' IN SCHEMA {place}"
             there = {row[1] for row in session.connection.exec_driver_sql(show)}
             for table in self._books.all:
                 if table.name not in there:

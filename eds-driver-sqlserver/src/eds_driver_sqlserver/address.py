@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from eds_core.errors import ConfigError
-from eds_core.urls import is_loopback, parameters, redact
+from eds_core.sql.placement import PREFIX
+from eds_core.urls import is_loopback, parameters, redact, without_parameters
 
 EXAMPLE = "sqlserver://user:password@host:1433/database"
 PORT = 1433
@@ -108,7 +109,8 @@ def _split(url: str) -> tuple[SplitResult, int | None]:
 
 def _parameters(url: str) -> dict[str, str]:
     """By name in lower case, whether it is written with ``_``, spaces or neither."""
-    found = {re.sub(r"[_ ]", "", k).lower(): v for k, v in parameters(url).items()}
+    given = parameters(without_parameters(url, [PREFIX]))
+    found = {re.sub(r"[_ ]", "", k).lower(): v for k, v in given.items()}
     if unknown := sorted(found.keys() - KNOWN.keys()):
         raise ConfigError(
             f"{redact(url)} has a parameter that is not known: {unknown[0][:60]}",

@@ -215,7 +215,7 @@ class SqlServerDriver(SqlDriver):
 
     def statements(self, target: Target) -> Mapping[str, str]:
         quote, place = self.session.quote, self.session.quote_table
-        names = place(target.real.name), place("_eds_tombstone")
+        names = place(target.real.name), place(self.books.tombstone.name)
         return {
             "upsert": statements.upsert(target, *names, quote),
             "delete": statements.delete(target, *names, quote),
@@ -245,7 +245,7 @@ class SqlServerDriver(SqlDriver):
                 inserted, changed = inserted + counts[0], changed + counts[1]
             else:
                 return inserted, changed
-            self._forget(target.real.name)
+            self._forget(target.table.name)
             target = self._target(target.table)
         raise TransientError(f"table {target.real.name} is altered again and again")
 

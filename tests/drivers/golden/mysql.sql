@@ -89,6 +89,14 @@ SELECT COUNT(*) FROM `order` WHERE %b;
 -- delete
 DELETE `order` FROM `order` FORCE INDEX (PRIMARY) WHERE %b;
 
+-- dead
+SELECT `key`, `version` FROM `_eds_tombstone` FORCE INDEX (PRIMARY) WHERE `table_name` = %b AND
+    `key` IN (%b);
+
+-- tombstones
+INSERT INTO `_eds_tombstone` (`table_name`, `key`, `version`) VALUES %b ON DUPLICATE KEY UPDATE
+    `version` = GREATEST(`version`, VALUES(`version`));
+
 -- vehicle_owner -------------------------------------------------------------------------------
 
 -- create
@@ -140,6 +148,14 @@ SELECT COUNT(*) FROM `vehicle_owner` WHERE %b;
 -- delete
 DELETE `vehicle_owner` FROM `vehicle_owner` FORCE INDEX (PRIMARY) WHERE %b;
 
+-- dead
+SELECT `key`, `version` FROM `_eds_tombstone` FORCE INDEX (PRIMARY) WHERE `table_name` = %b AND
+    `key` IN (%b);
+
+-- tombstones
+INSERT INTO `_eds_tombstone` (`table_name`, `key`, `version`) VALUES %b ON DUPLICATE KEY UPDATE
+    `version` = GREATEST(`version`, VALUES(`version`));
+
 -- label_link ----------------------------------------------------------------------------------
 
 -- create
@@ -183,6 +199,14 @@ SELECT COUNT(*) FROM `label_link` WHERE %b;
 
 -- delete
 DELETE `label_link` FROM `label_link` FORCE INDEX (PRIMARY) WHERE %b;
+
+-- dead
+SELECT `key`, `version` FROM `_eds_tombstone` FORCE INDEX (PRIMARY) WHERE `table_name` = %b AND
+    `key` IN (%b);
+
+-- tombstones
+INSERT INTO `_eds_tombstone` (`table_name`, `key`, `version`) VALUES %b ON DUPLICATE KEY UPDATE
+    `version` = GREATEST(`version`, VALUES(`version`));
 
 -- widening ------------------------------------------------------------------------------------
 

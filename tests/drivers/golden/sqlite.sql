@@ -28,7 +28,7 @@ ALTER TABLE "order" ADD "select" TEXT;
 -- upsert
 INSERT INTO "order" ("id", "text", "integer", "number", "decimal", "boolean", "timestamp",
     "datetime", "json", "bytes", "default", "end", "primary", "select", "_eds_version") SELECT
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM _eds_tombstone
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM "_eds_tombstone"
     WHERE table_name = ? AND key = ? AND version > ?) ON CONFLICT ("id") DO UPDATE SET "text" =
     excluded."text", "integer" = excluded."integer", "number" = excluded."number", "decimal" =
     excluded."decimal", "boolean" = excluded."boolean", "timestamp" = excluded."timestamp",
@@ -38,8 +38,8 @@ INSERT INTO "order" ("id", "text", "integer", "number", "decimal", "boolean", "t
     "order"."_eds_version" IS NULL OR "order"."_eds_version" <= excluded."_eds_version";
 
 -- tombstone
-INSERT INTO _eds_tombstone (table_name, key, version) VALUES (?, ?, ?) ON CONFLICT (table_name,
-    key) DO UPDATE SET version = max(version, excluded.version);
+INSERT INTO "_eds_tombstone" (table_name, key, version) VALUES (?, ?, ?) ON CONFLICT
+    (table_name, key) DO UPDATE SET version = max(version, excluded.version);
 
 -- delete
 DELETE FROM "order" WHERE "id" = ? AND ("_eds_version" IS NULL OR "_eds_version" <= ?);
@@ -60,15 +60,15 @@ ALTER TABLE "vehicle_owner" ADD "since" TIMESTAMP TEXT;
 
 -- upsert
 INSERT INTO "vehicle_owner" ("vehicleId", "customerId", "since", "_eds_version") SELECT ?, ?, ?,
-    ? WHERE NOT EXISTS (SELECT 1 FROM _eds_tombstone WHERE table_name = ? AND key = ? AND
+    ? WHERE NOT EXISTS (SELECT 1 FROM "_eds_tombstone" WHERE table_name = ? AND key = ? AND
     version > ?) ON CONFLICT ("vehicleId", "customerId") DO UPDATE SET "since" =
     excluded."since", "_eds_version" = excluded."_eds_version" WHERE
     "vehicle_owner"."_eds_version" IS NULL OR "vehicle_owner"."_eds_version" <=
     excluded."_eds_version";
 
 -- tombstone
-INSERT INTO _eds_tombstone (table_name, key, version) VALUES (?, ?, ?) ON CONFLICT (table_name,
-    key) DO UPDATE SET version = max(version, excluded.version);
+INSERT INTO "_eds_tombstone" (table_name, key, version) VALUES (?, ?, ?) ON CONFLICT
+    (table_name, key) DO UPDATE SET version = max(version, excluded.version);
 
 -- delete
 DELETE FROM "vehicle_owner" WHERE "vehicleId" = ? AND "customerId" = ? AND ("_eds_version" IS
@@ -86,14 +86,14 @@ CREATE TABLE "label_link" (
 
 -- upsert
 INSERT INTO "label_link" ("labelId", "orderId", "_eds_version") SELECT ?, ?, ? WHERE NOT EXISTS
-    (SELECT 1 FROM _eds_tombstone WHERE table_name = ? AND key = ? AND version > ?) ON CONFLICT
-    ("labelId", "orderId") DO UPDATE SET "_eds_version" = excluded."_eds_version" WHERE
+    (SELECT 1 FROM "_eds_tombstone" WHERE table_name = ? AND key = ? AND version > ?) ON
+    CONFLICT ("labelId", "orderId") DO UPDATE SET "_eds_version" = excluded."_eds_version" WHERE
     "label_link"."_eds_version" IS NULL OR "label_link"."_eds_version" <=
     excluded."_eds_version";
 
 -- tombstone
-INSERT INTO _eds_tombstone (table_name, key, version) VALUES (?, ?, ?) ON CONFLICT (table_name,
-    key) DO UPDATE SET version = max(version, excluded.version);
+INSERT INTO "_eds_tombstone" (table_name, key, version) VALUES (?, ?, ?) ON CONFLICT
+    (table_name, key) DO UPDATE SET version = max(version, excluded.version);
 
 -- delete
 DELETE FROM "label_link" WHERE "labelId" = ? AND "orderId" = ? AND ("_eds_version" IS NULL OR

@@ -33,6 +33,7 @@ class Books:
         text: TypeEngine[Any] | None = None,
         data: TypeEngine[Any] | None = None,
     ) -> None:
+        self.prefix = ""
         self._name = name or String(255)
         self._text = text or Text()
         self._data = data or LargeBinary()
@@ -55,6 +56,12 @@ class Books:
         )
         self.imported = self._imported()
         self.history = self._history()
+
+    def put_before(self, prefix: str) -> None:
+        """Begin all names with *prefix*; before any statement is made of them."""
+        self.prefix = prefix
+        for table in self.all:
+            table.name = f"{prefix}{table.name}"
 
     @property
     def all(self) -> tuple[Table, ...]:

@@ -111,10 +111,11 @@ def _own(driver: SqlDialect) -> Iterator[Finding]:
         return
     told = ", ".join(f"{name} {count:,}" for name, count in there.items())
     yield Finding("own tables", f"rows: {told}")
-    if there.get("_eds_quarantine", 0) > _MANY:
+    quarantine = driver.books.quarantine.name
+    if there.get(quarantine, 0) > _MANY:
         yield Finding(
             "own tables",
-            f"_eds_quarantine has {there['_eds_quarantine']:,} messages",
+            f"{quarantine} has {there[quarantine]:,} messages",
             Verdict.NOTE,
             why="each holds a whole row, and takes room",
             advice="mend the cause and retry them, or forget them",
@@ -132,7 +133,7 @@ def _columns(
     """Compare the tables that are there with the shop's own description of them."""
     compared, quiet = 0, True
     for name, model in sorted(models.items()):
-        if (real := driver.look(name)) is None:
+        if (real := driver.look(driver.real_name(name))) is None:
             continue
         compared += 1
         for finding in _compared(driver, model, real):
@@ -148,7 +149,7 @@ def _compared(
     missing = sorted(model.types.keys() - real.columns.keys())
     others = sorted(real.columns.keys() - model.types.keys() - {VERSION})
     renames = [
-        driver.renaming(model.name, old, new)
+        driver.renaming(real.name, old, new)
         for new in missing
         for old in others
         if real.columns[old].type is model.types[new]
@@ -156,7 +157,7 @@ def _compared(
     if renames:
         yield Finding(
             "columns",
-            f"table {model.name} has no column {', '.join(missing)}, and one that the "
+            f"table {real.name} has no column {', '.join(missing)}, and one that the "
             f"shop does not have: {', '.join(others)}; was it renamed?",
             Verdict.WRONG,
             why="EDS adds the column anew, empty; what is there stays where it is",
@@ -166,13 +167,13 @@ def _compared(
     elif missing:
         yield Finding(
             "columns",
-            f"table {model.name} has no column {', '.join(missing)} yet",
+            f"table {real.name} has no column {', '.join(missing)} yet",
             why="EDS adds it with the next row",
         )
     elif others:
         yield Finding(
             "columns",
-            f"table {model.name} has columns that the shop does not have: "
+            f"table {real.name} has columns that the shop does not have: "
             f"{', '.join(others)}",
             Verdict.NOTE,
             why="your own, or the shop's under an old name: EDS leaves them alone",

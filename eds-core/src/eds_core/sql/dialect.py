@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
+from eds_core.catalogue import all_tables
 from eds_core.driver import Driver, Loaded
 from eds_core.errors import ConfigError, TableError
 from eds_core.event import Key, Row, Version, VersionedKey
@@ -28,6 +29,7 @@ from . import portable, reading
 from .books import Books
 from .errors import ANSWERS, UNKNOWN, Answers, Fault, first_sentence
 from .ledger import SqlLedger
+from .placement import placement_of, without_placement
 from .session import Session
 from .tables import VERSION, RealColumn, RealTable, Target
 
@@ -72,9 +74,17 @@ class SqlDialect(Driver):
     clock: ClassVar[str] = ""
     #: SELECT ... FOR SHARE locks rows that others may read and lock as well.
     shared_locks: ClassVar[bool] = False
+    #: Tables are in schemas, of which a database may have several.
+    has_schemas: ClassVar[bool] = True
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.placement = placement_of(url)
+        if self.placement.schema and not self.has_schemas:
+            raise ConfigError(
+                f"{redact(url)}: {self.title} has no schemas",
+                advice="name another database, or use table_prefix=shop_",
+            )
         dialect = self.parse(url).get_dialect()()
         self.session = Session(
             dialect,
@@ -86,6 +96,7 @@ class SqlDialect(Driver):
             alters_alone=self.alters_alone,
         )
         self.books = self.make_books()
+        self.books.put_before(self.placement.prefix)
         self.ledger = SqlLedger(
             self.session, self.books, shared_locks=self.shared_locks
         )
@@ -97,7 +108,7 @@ class SqlDialect(Driver):
     def parse(self, url: str) -> URL:
         """Return *url* as SQLAlchemy understands it. Raises ConfigError."""
         try:
-            parsed = make_url(url)
+            parsed = make_url(without_placement(url))
         except (SQLAlchemyError, ValueError):
             raise ConfigError(
                 f"{redact(url)} is not a URL of a database",
@@ -107,7 +118,7 @@ class SqlDialect(Driver):
 
     def endpoint(self) -> tuple[str, int] | None:
         try:
-            url = make_url(self.url)
+            url = make_url(without_placement(self.url))
         except (SQLAlchemyError, ValueError):  # several hosts, or only a socket
             return None
         port = url.port or self.port
@@ -134,7 +145,12 @@ class SqlDialect(Driver):
 
     def prepare_session(self) -> str | None:
         """Set up the connection just made; return the schema to work in."""
-        return self.session.connection.dialect.default_schema_name
+        default = self.session.connection.dialect.default_schema_name
+        return self.placement.schema or default
+
+    def real_name(self, table: str) -> str:
+        """What the table of that name is called here."""
+        return f"{self.placement.prefix}{table}"
 
     def make_books(self) -> Books:
         """Return EDS's own tables, in this database's types."""
@@ -175,8 +191,16 @@ class SqlDialect(Driver):
             advice=f"alter the column to {self.types[column.type]}",
         )
 
+    def real_names(self) -> list[str]:
+        """Return what all tables that EDS may have here are called."""
+        own = [table.name for table in self.books.all]
+        return own + [self.real_name(table) for table in all_tables()]
+
     def look(self, table: str) -> RealTable | None:
-        """Find out what *table* is really like, in this schema and no other."""
+        """Find out what the table that is called so here is really like.
+
+        In this schema and no other.
+        """
         return portable.look(self.session, table, self.type_of)
 
     def spelled(self, column: Column, table: TableSchema) -> str:
@@ -198,7 +222,8 @@ class SqlDialect(Driver):
         }
         columns[VERSION] = RealColumn(VERSION, self.version_type)
         key = frozenset(table.key)
-        return RealTable(table.name, columns, key, frozenset({key}))
+        name = self.real_name(table.name)
+        return RealTable(name, columns, key, frozenset({key}))
 
     def statements(self, target: Target) -> Mapping[str, str]:
         """Return the SQL that writes into *target*, by name. No connection needed."""

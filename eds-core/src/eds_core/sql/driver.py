@@ -10,7 +10,13 @@ from typing import TypeVar
 from uuid import uuid4
 
 from eds_core.driver import Loaded, hookimpl
-from eds_core.errors import DestinationError, TableError, TransientError, coded
+from eds_core.errors import (
+    ConfigError,
+    DestinationError,
+    TableError,
+    TransientError,
+    coded,
+)
 from eds_core.event import Key, Row, Version, VersionedKey
 from eds_core.failpoints import reached
 from eds_core.findings import Finding
@@ -48,10 +54,26 @@ class SqlDriver(SqlDialect):
         if fault is not None:
             raise while_opening(fault, self.answers, redact(self.url))
         try:
-            self.session.settle(self.prepare_session())
+            schema = self.prepare_session()
+            self.session.settle(schema)
+            self._check_schema(schema)
+        except ConfigError:
+            self.close()
+            raise
         except DestinationError as error:
             self.close()
             raise opening(error, redact(self.url)) from error
+
+    def _check_schema(self, schema: str | None) -> None:
+        """Raise ConfigError when the URL names a schema that is not there."""
+        if schema is None or self.placement.schema is None:
+            return
+        if not self.session.has_schema(schema):
+            raise ConfigError(
+                f"{redact(self.url)}: there is no schema {schema}",
+                advice="as somebody who may, run: CREATE SCHEMA "
+                f"{self.session.quote(schema)}; or name another one",
+            )
 
     def close(self) -> None:
         self.session.close()
@@ -63,39 +85,44 @@ class SqlDriver(SqlDialect):
         return self.session.savepoint()
 
     def columns(self, table: str) -> Mapping[str, ColumnType | None]:
-        real = self.look(table)
-        if real is None or real.name != table:
+        if (real := self._real(table)) is None:
             return {}
         return {c.name: c.type for c in real.columns.values() if c.name != VERSION}
 
     def count(self, table: str) -> int:
-        return 0 if self.look(table) is None else portable.count(self.session, table)
+        name = self.real_name(table)
+        return 0 if self.look(name) is None else portable.count(self.session, name)
 
     def key(self, table: str) -> tuple[str, ...]:
-        real = self.look(table)
-        if real is None or real.name != table:
+        if (real := self._real(table)) is None:
             return ()
         return tuple(name for name in real.columns if name in real.primary)
 
     def read(self, table: TableSchema, after: Key | None, most: int) -> list[Row]:
-        real = self.look(table.name)
-        if real is None or real.name != table.name or VERSION not in real.columns:
+        real = self._real(table.name)
+        if real is None or VERSION not in real.columns:
             return []
         return self.read_rows(match(table, real), after, most)
 
     def unversioned(
         self, table: TableSchema, keys: Sequence[Key] | None = None
     ) -> list[Row]:
-        real = self.look(table.name)
-        if real is None or real.name != table.name or VERSION not in real.columns:
+        real = self._real(table.name)
+        if real is None or VERSION not in real.columns:
             return []
         return reading.unversioned(self, match(table, real), keys)
 
     def deleted(self, table: TableSchema, keys: Sequence[Key]) -> Mapping[Key, Version]:
-        return reading.deleted(self, table.name, keys)
+        return reading.deleted(self, self.real_name(table.name), keys)
+
+    def _real(self, table: str) -> RealTable | None:
+        """What *table* is like; one whose name differs in case is another one."""
+        name = self.real_name(table)
+        real = self.look(name)
+        return real if real is not None and real.name == name else None
 
     def adopted(self, table: str) -> bool:
-        real = self.look(table)
+        real = self.look(self.real_name(table))
         return real is None or VERSION in real.columns
 
     @hookimpl
@@ -105,7 +132,7 @@ class SqlDriver(SqlDialect):
     @hookimpl
     def migrate(self, change: SchemaChange) -> int:
         table = change.table
-        check_lengths(table, self.session.dialect.max_identifier_length)
+        self._check_lengths(table)
         self._forget(table.name)
         for own in (self.books.tombstone, self.books.history):
             self.session.ensure(own)
@@ -125,20 +152,25 @@ class SqlDriver(SqlDialect):
 
     def plan(self, change: SchemaChange) -> Sequence[str]:
         table = change.table
-        check_lengths(table, self.session.dialect.max_identifier_length)
+        self._check_lengths(table)
         with self._about(table.name):
-            steps = self.steps(change, self.look(table.name))
+            steps = self.steps(change, self.look(self.real_name(table.name)))
             return [statement for step in steps for statement in step]
 
     def _next_step(self, change: SchemaChange) -> Step | None:
         """What *change* still needs first, by what is really there."""
-        return next(iter(self.steps(change, self.look(change.table.name))), None)
+        real = self.look(self.real_name(change.table.name))
+        return next(iter(self.steps(change, real)), None)
+
+    def _check_lengths(self, table: TableSchema) -> None:
+        most = self.session.dialect.max_identifier_length
+        check_lengths(self.real_name(table.name), table, most)
 
     def steps(self, change: SchemaChange, real: RealTable | None) -> Iterator[Step]:
         """All that *change* needs where the table is *real*."""
         table, quote = change.table, self.session.quote
         if self.folds_case:
-            check_case(table, real)
+            check_case(self.real_name(table.name), table, real)
         if real is None:
             yield (self._create(table),)
             return
@@ -201,7 +233,8 @@ class SqlDriver(SqlDialect):
         columns.append(f"{quote(VERSION)} {self.version_type}")
         columns.append(f"PRIMARY KEY ({', '.join(map(quote, table.key))})")
         lines = ",\n    ".join(columns)
-        made = f"CREATE TABLE {self.session.quote_table(table.name)} (\n    {lines}\n)"
+        name = self.session.quote_table(self.real_name(table.name))
+        made = f"CREATE TABLE {name} (\n    {lines}\n)"
         return f"{made} {self.table_options}".rstrip()
 
     def _declared(self, column: Column, table: TableSchema) -> str:
@@ -209,7 +242,7 @@ class SqlDriver(SqlDialect):
         return f"{declared} NOT NULL" if column.name in table.key else declared
 
     def _add(self, table: str, column: str, declared: str) -> str:
-        place = self.session.quote_table(table)
+        place = self.session.quote_table(self.real_name(table))
         return f"ALTER TABLE {place} ADD {self.session.quote(column)} {declared}"
 
     @hookimpl
@@ -256,14 +289,14 @@ class SqlDriver(SqlDialect):
         return known
 
     def _matched(self, table: TableSchema) -> Target:
-        real = self.look(table.name)
-        if real is None or real.name != table.name:
-            raise decide(Fault("42P01", f"there is no table {table.name}"), ANSWERS)
+        if (real := self._real(table.name)) is None:
+            name = self.real_name(table.name)
+            raise decide(Fault("42P01", f"there is no table {name}"), ANSWERS)
         check_key(
             table, real, self.session.quote, self.session.dialect.max_identifier_length
         )
         if lacking := lacks(table, real):
-            text = f"table {table.name} has no column {', '.join(lacking)}"
+            text = f"table {real.name} has no column {', '.join(lacking)}"
             raise decide(Fault("42703", text), ANSWERS)
         return self._with_statements(match(table, real))
 
@@ -301,5 +334,6 @@ class SqlDriver(SqlDialect):
             self._forget(table)
             if isinstance(error, TableError):
                 error.table = table
-                error.advice = error.advice or f"see to the table {table}"
+                name = self.real_name(table)
+                error.advice = error.advice or f"see to the table {name}"
             raise

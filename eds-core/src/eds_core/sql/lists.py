@@ -13,6 +13,7 @@ from typing import Protocol
 from eds_core.event import Row, VersionedKey
 from eds_core.schema import ColumnType
 
+from .books import Books
 from .portable import key_text
 from .session import Session
 from .tables import VERSION, Target
@@ -25,6 +26,7 @@ class Dialect(Protocol):
     """What the statements need of a driver."""
 
     session: Session
+    books: Books
 
     @property
     def types(self) -> Mapping[ColumnType, str]: ...
@@ -38,7 +40,8 @@ def statements(
     dialect: Dialect, target: Target, plain: Mapping[ColumnType, str], text: str
 ) -> Mapping[str, str]:
     """The SQL for *target*. A list is of the type in *plain*, or else of *text*."""
-    place, quote = dialect.session.quote_table(target.real.name), dialect.session.quote
+    named, quote = dialect.session.quote_table, dialect.session.quote
+    place, tombstones = named(target.real.name), named(dialect.books.tombstone.name)
     version = quote(VERSION)
 
     def unnest(name: str, kind: ColumnType, *, sent: str) -> str:
@@ -60,11 +63,11 @@ def statements(
         "upsert": f"INSERT INTO {place} AS t ({', '.join(names)}) "  # noqa: S608 - identifiers only, quoted
         f"SELECT {', '.join(f's.{name}' for name in names)} "
         f"FROM (SELECT {', '.join([*lists, *last])}) s WHERE NOT EXISTS "
-        "(SELECT 1 FROM _eds_tombstone d WHERE d.table_name = ? "
+        f"(SELECT 1 FROM {tombstones} d WHERE d.table_name = ? "
         f"AND d.key = s._eds_key AND d.version > s.{version}) "
         f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {', '.join(changes)} "
         f"WHERE {not_newer('excluded')}",
-        "tombstone": "INSERT INTO _eds_tombstone AS t (table_name, key, version) "
+        "tombstone": f"INSERT INTO {tombstones} AS t (table_name, key, version) "
         f"SELECT ?, unnest(CAST(? AS {text}[])), unnest(CAST(? AS {text}[])) "
         "ON CONFLICT (table_name, key) DO UPDATE "
         "SET version = greatest(t.version, excluded.version)",

@@ -109,7 +109,7 @@ class _Statements:
         self.target = target
         self.typed = dialect.typed_parameters
         self.names = [*target.columns]
-        self.to = named_table(target.real.name, [*self.names, VERSION])
+        self.to = named_table(dialect.session, target.real.name, [*self.names, VERSION])
         self.tombstone: TableClause = dialect.books.tombstone
 
     @property
@@ -184,12 +184,13 @@ class _Statements:
         return insert(self.tombstone).from_select([*parts], new)
 
 
-def named_table(name: str, columns: Iterable[str]) -> TableClause:
-    """A table whose names are quoted, whatever SQLAlchemy knows as reserved."""
+def named_table(session: Session, name: str, columns: Iterable[str]) -> TableClause:
+    """A table of the session's schema; quoted, whatever SQLAlchemy has as reserved."""
     named: list[ColumnClause[Any]] = [
         column(quoted_name(name, quote=True)) for name in columns
     ]
-    return table(quoted_name(name, quote=True), *named)
+    schema = session.schema and quoted_name(session.schema, quote=True)
+    return table(quoted_name(name, quote=True), *named, schema=schema)
 
 
 def write(dialect: Dialect, target: Target, rows: Sequence[Row]) -> int:
@@ -267,6 +268,6 @@ def counted(size: int, there: Callable[[], int], write: Callable[[], int]) -> Lo
 
 def count(session: Session, name: str) -> int:
     """How many rows the table *name* has."""
-    every = select(func.count()).select_from(table(name))
+    every = select(func.count()).select_from(named_table(session, name, ()))
     with session.reading() as connection:
         return int(connection.execute(every).scalar_one())

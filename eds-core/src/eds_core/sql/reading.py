@@ -24,7 +24,7 @@ _KEYS_AT_ONCE = 500  # in one query; databases bound its parameters
 def read(dialect: Dialect, target: Target, after: Key | None, most: int) -> list[Row]:
     """Rows behind the key *after*, in the order in which the database has keys."""
     names = [*target.columns]
-    of = named_table(target.real.name, [*names, VERSION])
+    of = named_table(dialect.session, target.real.name, [*names, VERSION])
     key = [of.c[name] for name in target.table.key]
     real = target.real.columns
     exact = [dialect.readable(of.c[name], real[name]) for name in names]
@@ -41,7 +41,7 @@ def unversioned(
 ) -> list[Row]:
     """Rows without a version: those of *keys*, or one of them."""
     names = [*target.columns]
-    of = named_table(target.real.name, [*names, VERSION])
+    of = named_table(dialect.session, target.real.name, [*names, VERSION])
     every = select(of).where(of.c[VERSION].is_(None))
     key = [of.c[name] for name in target.table.key]
     if keys is None:
@@ -58,7 +58,7 @@ def unversioned(
 
 def there(dialect: Dialect, target: Target, keys: Sequence[Key]) -> int:
     """How many of *keys* have a row."""
-    of = named_table(target.real.name, target.table.key)
+    of = named_table(dialect.session, target.real.name, target.table.key)
     key = [of.c[name] for name in target.table.key]
     query = select(func.count()).select_from(of)
     with dialect.session.reading() as connection:

@@ -279,6 +279,10 @@ class Session:
         with self.reading():
             return self.inspector().has_table(name, schema=self.schema)
 
+    def has_schema(self, name: str) -> bool:
+        with self.reading():
+            return self.inspector().has_schema(name)
+
     def create(self, table: Table) -> str:
         """The statement that makes *table*; needs no connection."""
         placed: dict[str, Any] = {}

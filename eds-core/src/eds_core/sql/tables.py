@@ -98,28 +98,30 @@ def check_key(
     if real.has_key(table):
         return
     key = ", ".join(map(quote, table.key))
-    index = f"{table.name}_eds_key"[-longest:]
+    index = f"{real.name}_eds_key"[-longest:]
     if real.primary:
         found = ", ".join(sorted(real.primary))
         raise TableError(
-            f"the primary key of {table.name} is ({found}), "
+            f"the primary key of {real.name} is ({found}), "
             f"the shop's is ({', '.join(table.key)})",
             table=table.name,
-            advice=f"rename or drop the table {quote(table.name)}: EDS makes it anew, "
+            advice=f"rename or drop the table {quote(real.name)}: EDS makes it anew, "
             "and an import fills it",
         )
     raise TableError(
-        f"table {table.name} has neither a primary key nor a unique index on "
+        f"table {real.name} has neither a primary key nor a unique index on "
         f"({', '.join(table.key)})",
         table=table.name,
-        advice=f"run: CREATE UNIQUE INDEX {quote(index)} "
-        f"ON {quote(table.name)} ({key})",
+        advice=f"run: CREATE UNIQUE INDEX {quote(index)} ON {quote(real.name)} ({key})",
     )
 
 
-def check_lengths(table: TableSchema, longest: int) -> None:
-    """Raise TableError for a name that the database would cut off."""
-    for name in (table.name, *table.types):
+def check_lengths(named: str, table: TableSchema, longest: int) -> None:
+    """Raise TableError for a name that the database would cut off.
+
+    *named*: what the table is called there.
+    """
+    for name in (named, *table.types):
         if len(name) > longest:
             raise TableError(
                 f"{name} has {len(name)} characters, this database takes {longest}",
@@ -128,10 +130,13 @@ def check_lengths(table: TableSchema, longest: int) -> None:
             )
 
 
-def check_case(table: TableSchema, real: RealTable | None) -> None:
-    """Raise TableError for names that differ in case only, and so would be one."""
+def check_case(named: str, table: TableSchema, real: RealTable | None) -> None:
+    """Raise TableError for names that differ in case only, and so would be one.
+
+    *named*: what the table is called there.
+    """
     names = [*table.types, *(real.columns if real else ())]
-    tables = {table.name, real.name} if real else {table.name}
+    tables = {named, real.name} if real else {named}
     if like := _alike(names) or _alike(tables):
         raise TableError(
             f"{' and '.join(like)} differ in case only, which this database "
