@@ -193,8 +193,9 @@ def test_names_are_quoted_and_values_are_not_in_the_sql():
     script = DRIVER.script(TableSchema("order", "1", columns, ("id",)))
 
     assert script["create"] == (
-        'CREATE TABLE "order" ("id" VARCHAR NOT NULL, "select" VARCHAR, '
-        '"camelCase" VARCHAR, "_eds_version" NUMBER(38,10), PRIMARY KEY ("id"))'
+        'CREATE TABLE "order" (\n    "id" VARCHAR NOT NULL,\n    "select" VARCHAR,\n'
+        '    "camelCase" VARCHAR,\n    "_eds_version" NUMBER(38,10),\n'
+        '    PRIMARY KEY ("id")\n)'
     )
     assert script["upsert"] == (
         'MERGE INTO "order" t USING (SELECT r."id", r."select", r."camelCase", '

@@ -216,5 +216,7 @@ def test_names_are_quoted_however_they_are_spelled(driver):
     table = TableSchema("user", "1", (Column("select", ColumnType.TEXT),), ("select",))
     script = driver.script(table)
 
-    assert script["create"].startswith("CREATE TABLE [user] ([select] nvarchar(450)")
+    assert script["create"].startswith(
+        "CREATE TABLE [user] (\n    [select] nvarchar(450)"
+    )
     assert driver.session.quote("a]b") == "[a]]b]"
