@@ -12,7 +12,7 @@ from eds_core.errors import ConfigError
 
 from .opening import destination_at
 from .options import logging_options, set_up
-from .plan import look, question_options, tell
+from .plan import look, question_options, summary, tell
 from .secrets import need_url
 
 
@@ -48,7 +48,7 @@ def command(
     url = need_url(ctx, urls)
     found = look(ctx, url, creds, servers, everything=everything)
     if not found.to_do:
-        click.echo("nothing is to be done", err=True)
+        click.echo(summary(found, asked=creds is not None), err=True)
         return
     tell(found)
     _confirm(yes=yes)

@@ -73,7 +73,7 @@ def command(
         click.echo(json.dumps(_as_dict(url, found), indent=2))
     else:
         tell(found)
-        click.echo(_summary(found, asked=creds is not None), err=True)
+        click.echo(summary(found, asked=creds is not None), err=True)
     ctx.exit(TO_DO if found.to_do else 0)
 
 
@@ -158,7 +158,8 @@ def _privileges(found: Plan) -> Iterator[str]:
         yield "or let somebody who may run what is below"
 
 
-def _summary(found: Plan, *, asked: bool) -> str:
+def summary(found: Plan, *, asked: bool) -> str:
+    """Say how much there is to do, and what was not looked at."""
     statements = [s for t in found.changes for s in t.statements or ()]
     parts = []
     if not found.to_do:
