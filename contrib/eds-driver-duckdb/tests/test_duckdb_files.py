@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from eds_core.errors import TransientError
+from eds_core.errors import ConfigError, TransientError
 from eds_driver_duckdb import DuckdbDriver
 
 HOLDS = """
@@ -32,8 +32,9 @@ def test_a_file_that_another_process_has_open_is_waited_for(url):
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         assert other.stdout.readline() == "open\n"
-        with pytest.raises(TransientError, match="lock"):
+        with pytest.raises(TransientError, match="lock") as caught:
             driver.open()
+        assert caught.value.advice == "end the other program that has it open"
         other.communicate("end\n", timeout=60)
 
     driver.open()
@@ -58,3 +59,37 @@ def test_memory_is_a_destination_for_a_try():
 
     assert driver.ledger.checkpoints() == {}
     driver.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["duckdb://eds:se-cret@host/shop", "duckdb://host/shop", "duckdb://:se-cret@/x"],
+)
+def test_a_url_that_names_a_server_is_refused_without_its_password(url):
+    with pytest.raises(ConfigError, match="names no file") as caught:
+        DuckdbDriver(url).open()
+
+    assert "se-cret" not in str(caught.value)
+    assert DuckdbDriver.example_url in caught.value.advice
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [("nowhere/shop.duckdb", "there is no directory"), ("", "it is a directory")],
+)
+def test_where_no_file_can_be_is_told(tmp_path, place, words, read_only):
+    driver = DuckdbDriver(f"duckdb:///{tmp_path / place}")
+    driver.read_only = read_only
+
+    with pytest.raises(ConfigError, match=words):
+        driver.open()
+
+
+def test_what_is_no_duckdb_is_the_users_to_see_to(url, tmp_path):
+    (tmp_path / "shop.duckdb").write_text("something else")
+
+    with pytest.raises(ConfigError, match="not a valid DuckDB") as caught:
+        DuckdbDriver(url).open()
+
+    assert "URL" in caught.value.advice

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, ClassVar
 
 from sqlalchemy import URL, Engine, NullPool, create_engine
@@ -79,6 +77,7 @@ class SqliteDriver(SqlDriver):
     capabilities: ClassVar[Capabilities] = Capabilities(max_rows=5_000)
     begin = "BEGIN IMMEDIATE"
     has_schemas = False
+    one_file = True
     folds_case = True
     version_type = "TEXT"
     # Two words where text is kept in a type of its own: "TEXT" gives them text
@@ -98,7 +97,7 @@ class SqliteDriver(SqlDriver):
     def parse(self, url: str) -> URL:
         parsed = super().parse(url)
         advice = f"it should look like {self.example_url}"
-        if parsed.host or parsed.username or parsed.query:
+        if parsed.query:
             raise ConfigError(f"{redact(url)} names no file", advice=advice)
         if not parsed.database or parsed.database == ":memory:":
             raise ConfigError(
@@ -106,12 +105,7 @@ class SqliteDriver(SqlDriver):
             )
         return parsed
 
-    @property
-    def path(self) -> Path:
-        return Path(self.parse(self.url).database or "")
-
     def make_engine(self) -> Engine:
-        self._check_place()
         return create_engine(
             "sqlite://",
             creator=self._connect,
@@ -119,20 +113,6 @@ class SqliteDriver(SqlDriver):
             hide_parameters=True,
             pool_reset_on_return=None,
         )
-
-    def _check_place(self) -> None:
-        path, place = self.path, self.path.parent
-        if not place.is_dir():
-            wrong, advice = f"there is no directory {place}", f"mkdir -p {place}"
-        elif path.is_dir():
-            wrong, advice = "it is a directory", f"name a file, such as {path}/shop.db"
-        elif self.read_only:
-            return
-        elif not os.access(path if path.exists() else place, os.W_OK):
-            wrong, advice = "it cannot be written", f"let EDS's user own {place}"
-        else:
-            return
-        raise ConfigError(f"cannot open {self.url}: {wrong}", advice=advice)
 
     def _connect(self) -> sqlite3.Connection:
         if not self.read_only:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import ClassVar
 
 import duckdb
@@ -44,6 +43,8 @@ _TO_TEXT: Mapping[ColumnType, str] = {
 }
 #: SQLSTATEs by what DuckDB says, else by its exception.
 _WORDS: Mapping[str, str] = {
+    "could not set lock": "55006",
+    "not a valid duckdb": "3D000",
     "failed to commit": "40001",  # at that moment it can only be another transaction
     "primary key constraint": "40001",  # another transaction has inserted it
     "unique constraint": "23505",
@@ -73,6 +74,7 @@ class DuckdbDriver(sql.SqlDriver):
     example_url = "duckdb:////var/lib/eds/shop.duckdb"
     drivername = "eds_duckdb"
     folds_case = True
+    one_file = True
     version_type = "VARCHAR"
     # An error ends DuckDB's transaction, and it has no savepoints: a row that breaks
     # a rule of the user's own cannot be told from the others.
@@ -81,7 +83,7 @@ class DuckdbDriver(sql.SqlDriver):
 
     def make_engine(self) -> Engine:
         url = self.parse(self.url)
-        if self.read_only and not Path(url.database or "").is_file():
+        if self.read_only and not self.path.is_file():
             url = url.set(database=":memory:")
         elif self.read_only:
             url = url.update_query_dict({"access_mode": "READ_ONLY"})
@@ -91,10 +93,9 @@ class DuckdbDriver(sql.SqlDriver):
 
     def read_fault(self, error: BaseException) -> sql.Fault:
         text = str(error)
-        worded = (code for words, code in _WORDS.items() if words in text.lower())
+        said = (code for words, code in _WORDS.items() if words in text.lower())
         kinds = (code for kind, code in _KINDS.items() if isinstance(error, kind))
-        code = next(worded, next(kinds, sql.UNKNOWN))
-        return sql.Fault(code, sql.first_sentence(text))
+        return sql.Fault(next(said, next(kinds, sql.UNKNOWN)), sql.first_sentence(text))
 
     def look(self, table: str) -> sql.RealTable | None:
         if (found := sql.catalogue.look(self.session, table, self.type_of)) is None:
@@ -104,8 +105,7 @@ class DuckdbDriver(sql.SqlDriver):
         return replace(found, unique=found.unique | unique)
 
     def widening(self, real: sql.RealTable, column: Column) -> sql.Step:
-        place = self.session.quote_table(real.name)
-        name = self.session.quote(column.name)
+        place, name = map(self.session.quote, (real.name, column.name))
         old, kind = real.columns[column.name].type, self.types[column.type]
         if old is ColumnType.NUMBER and column.type is ColumnType.DECIMAL:
             return super().widening(real, column)  # refuses: it would be rounded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -25,7 +26,7 @@ from eds_core.ledger import SchemaStep
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.urls import redact
 
-from . import portable, reading
+from . import files, portable, reading
 from .books import Books
 from .errors import ANSWERS, UNKNOWN, Answers, Fault, first_sentence
 from .ledger import SqlLedger
@@ -54,6 +55,8 @@ class SqlDialect(Driver):
     types: ClassVar[Mapping[ColumnType, str]]
     key_types: ClassVar[Mapping[ColumnType, str]] = {}
     version_type: ClassVar[str] = "VARCHAR(40)"
+    #: The URL names a file of this machine, and no server.
+    one_file: ClassVar[bool] = False
     #: What follows the columns in CREATE TABLE.
     table_options: ClassVar[str] = ""
     #: What errors mean, by SQLSTATE.
@@ -114,7 +117,14 @@ class SqlDialect(Driver):
                 f"{redact(url)} is not a URL of a database",
                 advice=f"it should look like {self.example_url}",
             ) from None  # the cause holds the password
+        if self.one_file:
+            files.check_url(parsed, url, self.example_url)
         return parsed.set(drivername=self.drivername or parsed.drivername)
+
+    @property
+    def path(self) -> Path:
+        """The file, of a driver for ``one_file``."""
+        return Path(self.parse(self.url).database or "")
 
     def endpoint(self) -> tuple[str, int] | None:
         try:

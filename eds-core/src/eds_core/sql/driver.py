@@ -24,7 +24,7 @@ from eds_core.ledger import Outcome, SchemaStep
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
 from eds_core.urls import redact
 
-from . import diagnosis, portable, reading
+from . import diagnosis, files, portable, reading
 from .dialect import SqlDialect, Step
 from .errors import ANSWERS, Fault, decide, opening, while_opening
 from .records import now
@@ -50,6 +50,9 @@ class SqlDriver(SqlDialect):
 
     def open(self) -> None:
         self._targets.clear()
+        if self.one_file:
+            url, read_only = self.parse(self.url), self.read_only
+            files.check_place(url, self.url, read_only=read_only)
         fault = self.session.open(self.make_engine())
         if fault is not None:
             raise while_opening(fault, self.answers, redact(self.url))

@@ -72,6 +72,7 @@ _ADVICE: Mapping[str, str] = {
     "53100": "make room on the database's disk",
     "53300": "raise the database's limit of connections, or close some",
     "54000": "keys as long as this one cannot be indexed",
+    "55006": "end the other program that has it open",
     "55": "something else holds a lock on the table",
     "57P01": "the database is being shut down",
 }
