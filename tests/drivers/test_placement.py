@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from eds_core.destination import open_destination
+from eds_core.destination import find_driver, open_destination
 from eds_core.errors import ConfigError, TableError
 from eds_core.event import Message, Row, Version, VersionedKey
 from eds_core.ledger import Checkpoint, Parked, Quarantined
@@ -196,3 +198,28 @@ def test_what_places_tables_is_taken_out_of_the_url():
     assert placement_of(url) == Placement("s", "shop_")
     assert without_placement(url) == "postgresql://u:p@h/d?sslmode=disable"
     assert placement_of("sqlite:///x.db") == Placement()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////tmp/x.db",
+        "postgresql://u:p@h/d",
+        "cockroachdb://u:p@h/d",
+        "mysql://u:p@h/d",
+        "sqlserver://u:p@h/d",
+        "snowflake://u:p@a-b/d/s",
+    ],
+)
+def test_no_statement_names_a_table_without_its_prefix(url):
+    driver = find_driver(url)(with_parameter(url, "table_prefix=a_"))
+    statements = {**driver.script(WIDER), **driver.script_books()}
+    text = "\n".join(statements.values())
+    quoted = r"[\"'`\[]label[\"'`\]]"
+
+    assert "a_label" in text
+    assert "a__eds_tombstone" in text
+    assert re.findall(rf"(?<!a_)\b_eds_tombstone|{quoted}", text) == []
+    assert [
+        name for name in driver.script_books() if not name.startswith("a__eds_")
+    ] == []

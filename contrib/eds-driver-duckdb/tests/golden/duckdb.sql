@@ -41,7 +41,7 @@ INSERT INTO "order" AS t ("id", "text", "integer", "number", "decimal", "boolean
     AS VARCHAR) "end", CAST(unnest(CAST(? AS VARCHAR[])) AS VARCHAR) "primary",
     CAST(unnest(CAST(? AS VARCHAR[])) AS VARCHAR) "select", unnest(CAST(? AS VARCHAR[]))
     "_eds_version", unnest(CAST(? AS VARCHAR[])) _eds_key) s WHERE NOT EXISTS (SELECT 1 FROM
-    _eds_tombstone d WHERE d.table_name = ? AND d.key = s._eds_key AND d.version >
+    "_eds_tombstone" d WHERE d.table_name = ? AND d.key = s._eds_key AND d.version >
     s."_eds_version") ON CONFLICT ("id") DO UPDATE SET "text" = excluded."text", "integer" =
     excluded."integer", "number" = excluded."number", "decimal" = excluded."decimal", "boolean"
     = excluded."boolean", "timestamp" = excluded."timestamp", "datetime" = excluded."datetime",
@@ -51,7 +51,7 @@ INSERT INTO "order" AS t ("id", "text", "integer", "number", "decimal", "boolean
     <= excluded."_eds_version");
 
 -- tombstone
-INSERT INTO _eds_tombstone AS t (table_name, key, version) SELECT ?, unnest(CAST(? AS
+INSERT INTO "_eds_tombstone" AS t (table_name, key, version) SELECT ?, unnest(CAST(? AS
     VARCHAR[])), unnest(CAST(? AS VARCHAR[])) ON CONFLICT (table_name, key) DO UPDATE SET
     version = greatest(t.version, excluded.version);
 
@@ -80,13 +80,13 @@ INSERT INTO "vehicle_owner" AS t ("vehicleId", "customerId", "since", "_eds_vers
     AS VARCHAR[])) AS VARCHAR) "vehicleId", CAST(unnest(CAST(? AS VARCHAR[])) AS VARCHAR)
     "customerId", CAST(unnest(CAST(? AS VARCHAR[])) AS TIMESTAMP WITH TIME ZONE) "since",
     unnest(CAST(? AS VARCHAR[])) "_eds_version", unnest(CAST(? AS VARCHAR[])) _eds_key) s WHERE
-    NOT EXISTS (SELECT 1 FROM _eds_tombstone d WHERE d.table_name = ? AND d.key = s._eds_key AND
-    d.version > s."_eds_version") ON CONFLICT ("vehicleId", "customerId") DO UPDATE SET "since"
-    = excluded."since", "_eds_version" = excluded."_eds_version" WHERE (t."_eds_version" IS NULL
-    OR t."_eds_version" <= excluded."_eds_version");
+    NOT EXISTS (SELECT 1 FROM "_eds_tombstone" d WHERE d.table_name = ? AND d.key = s._eds_key
+    AND d.version > s."_eds_version") ON CONFLICT ("vehicleId", "customerId") DO UPDATE SET
+    "since" = excluded."since", "_eds_version" = excluded."_eds_version" WHERE (t."_eds_version"
+    IS NULL OR t."_eds_version" <= excluded."_eds_version");
 
 -- tombstone
-INSERT INTO _eds_tombstone AS t (table_name, key, version) SELECT ?, unnest(CAST(? AS
+INSERT INTO "_eds_tombstone" AS t (table_name, key, version) SELECT ?, unnest(CAST(? AS
     VARCHAR[])), unnest(CAST(? AS VARCHAR[])) ON CONFLICT (table_name, key) DO UPDATE SET
     version = greatest(t.version, excluded.version);
 
@@ -111,13 +111,13 @@ INSERT INTO "label_link" AS t ("labelId", "orderId", "_eds_version") SELECT s."l
     s."orderId", s."_eds_version" FROM (SELECT CAST(unnest(CAST(? AS VARCHAR[])) AS VARCHAR)
     "labelId", CAST(unnest(CAST(? AS VARCHAR[])) AS VARCHAR) "orderId", unnest(CAST(? AS
     VARCHAR[])) "_eds_version", unnest(CAST(? AS VARCHAR[])) _eds_key) s WHERE NOT EXISTS
-    (SELECT 1 FROM _eds_tombstone d WHERE d.table_name = ? AND d.key = s._eds_key AND d.version
-    > s."_eds_version") ON CONFLICT ("labelId", "orderId") DO UPDATE SET "_eds_version" =
-    excluded."_eds_version" WHERE (t."_eds_version" IS NULL OR t."_eds_version" <=
-    excluded."_eds_version");
+    (SELECT 1 FROM "_eds_tombstone" d WHERE d.table_name = ? AND d.key = s._eds_key AND
+    d.version > s."_eds_version") ON CONFLICT ("labelId", "orderId") DO UPDATE SET
+    "_eds_version" = excluded."_eds_version" WHERE (t."_eds_version" IS NULL OR t."_eds_version"
+    <= excluded."_eds_version");
 
 -- tombstone
-INSERT INTO _eds_tombstone AS t (table_name, key, version) SELECT ?, unnest(CAST(? AS
+INSERT INTO "_eds_tombstone" AS t (table_name, key, version) SELECT ?, unnest(CAST(? AS
     VARCHAR[])), unnest(CAST(? AS VARCHAR[])) ON CONFLICT (table_name, key) DO UPDATE SET
     version = greatest(t.version, excluded.version);
 

@@ -88,4 +88,5 @@ def _print_summary(summary: Summary, url: str) -> None:
         click.echo(f"the database differs from the shop (found, expected): {wrong}")
     click.echo(f"database: {redact(url)}")
     if url.startswith("sqlite:///"):
-        click.echo(f"look into it: sqlite3 {url.removeprefix('sqlite:///')} .tables")
+        path = url.removeprefix("sqlite:///").partition("?")[0]
+        click.echo(f"look into it: sqlite3 {path} .tables")
