@@ -191,6 +191,25 @@ def test_keys_use_their_index_in_small_and_unanalyzed_tables(postgresql, table_o
     assert _scans(postgresql) == before
 
 
+def test_a_row_looks_for_no_tombstone_but_its_own(postgresql, table_of, row):
+    """They are kept for ever: a look at all of them takes longer every year."""
+    table = table_of("thing", a=TEXT)
+    postgresql.prepare(table)
+    postgresql.delete(table, [VersionedKey((str(n),), Version(2)) for n in range(500)])
+    before = _tombstones_read(postgresql)
+    postgresql.upsert(table, [row(table, 3, id=str(n)) for n in range(490, 510)])
+
+    assert _tombstones_read(postgresql) == before + 10
+
+
+def _tombstones_read(shop):
+    shop.run("SELECT pg_stat_force_next_flush()")
+    return shop.value(
+        "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes "
+        "WHERE relname = '_eds_tombstone'"
+    )
+
+
 def _scans(shop):
     shop.run("SELECT pg_stat_force_next_flush()")
     return shop.value(

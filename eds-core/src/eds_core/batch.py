@@ -8,9 +8,12 @@ order to a destination that guards rows by version and remembers deletions.
 from __future__ import annotations
 
 from collections.abc import ItemsView
+from operator import itemgetter
 
 from .event import ChangeEvent, Deletion, Key, Row, VersionedKey
 from .schema import TableSchema
+
+_KEY = itemgetter(0)
 
 
 class Run:
@@ -46,13 +49,13 @@ class Run:
     @property
     def deletes(self) -> list[VersionedKey]:
         """Keys to delete, sorted. They come before the upserts."""
-        found = sorted(self._deletions.items(), key=_first)
+        found = sorted(self._deletions.items(), key=_KEY)
         return [Deletion.of(key, event) for key, event in found]
 
     @property
     def upserts(self) -> list[Row]:
         """Rows to write, sorted by key."""
-        found = sorted(self._rows.items(), key=_first)
+        found = sorted(self._rows.items(), key=_KEY)
         return [
             Row(key, event.version, event.after, b"", event) for key, event in found
         ]
@@ -89,7 +92,3 @@ class Batch:
             run.add(event)  # what raises here leaves no empty run behind
             self.runs.setdefault(event.table, []).append(run)
         self.size += 1
-
-
-def _first(item: tuple[Key, ChangeEvent]) -> Key:
-    return item[0]

@@ -149,8 +149,8 @@ def _event(
 ) -> ChangeEvent:
     """*is_ascii*: whether that is known of all the bytes that *after* is among."""
     operation, key = wire.operation, wire.key
-    table, model_version = wire.table, wire.model_version or ""
-    _check_names(table, model_version, message.table)
+    in_subject, model = message.table, wire.model_version or ""
+    table, model_version = _names(wire.table, model, in_subject)
     if not key:
         raise DecodeError("the event has no key")
     row: msgspec.Raw | bytes = after
@@ -165,15 +165,19 @@ def _event(
         table,
         operation,
         tuple(map(str, key)),
-        _version(wire, message.time),
+        _version(wire.mvcc_timestamp, wire.timestamp, message.time),
         model_version,
         row,
         message,
     )
 
 
-@lru_cache(maxsize=4096)  # for every event, and mostly the same
-def _check_names(table: str, model_version: str, in_subject: str) -> None:
+@lru_cache(maxsize=4096)
+def _names(table: str, model_version: str, in_subject: str) -> tuple[str, str]:
+    """Table and model version, checked: for every event, and mostly the same objects.
+
+    (So that they are hashed once and freed seldom.)
+    """
     check_name(table)
     if not _MODEL_VERSION.fullmatch(model_version):
         raise DecodeError(f"modelVersion {model_version[:80]!r} is not one")
@@ -181,6 +185,7 @@ def _check_names(table: str, model_version: str, in_subject: str) -> None:
         raise DecodeError(
             f"the payload is of table {table}, its subject of {in_subject[:80]!r}"
         )
+    return table, model_version
 
 
 def _no_row(operation: Operation, after: bytes) -> DecodeError:
@@ -188,11 +193,11 @@ def _no_row(operation: Operation, after: bytes) -> DecodeError:
     return DecodeError(f"the row (`after`) of this {operation} is {what}")
 
 
-def _version(wire: _Wire, time: int) -> Version:
-    if clock := wire.mvcc_timestamp:  # "" is a Go program's way to have none
+def _version(clock: str | int | None, milliseconds: int | None, time: int) -> Version:
+    if clock:  # "" is a Go program's way to have none
         version = Version.parse(str(clock))
-    elif wire.timestamp is not None:
-        version = Version.from_milliseconds(wire.timestamp)
+    elif milliseconds is not None:
+        version = Version.from_milliseconds(milliseconds)
     else:
         raise DecodeError("the event has neither mvccTimestamp nor timestamp")
     if version.wall > time + MAX_AHEAD:

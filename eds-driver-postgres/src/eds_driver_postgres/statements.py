@@ -96,7 +96,11 @@ def _insert(
     source: str,
     values: Sequence[str],
 ) -> str:
-    """Write what *source* has, unless something newer is known."""
+    """Write what *source* has, unless something newer is known.
+
+    With OFFSET each row looks into the index of the tombstones. Without it PostgreSQL
+    may join, and compare each row with each tombstone of its table.
+    """
     version = quote(VERSION)
     sets = ", ".join(
         f"{quote(name)} = excluded.{quote(name)}" for name in [*target.values, VERSION]
@@ -106,7 +110,7 @@ def _insert(
         f"({', '.join(map(quote, [*target.columns, VERSION]))}) "
         f"SELECT {', '.join(values)}, r.{version} FROM {source} "
         f"WHERE NOT EXISTS (SELECT FROM {tombstones} AS d WHERE d.table_name = %s "
-        f"AND d.key = r.{quote(_KEY)} AND d.version > r.{version}) "
+        f"AND d.key = r.{quote(_KEY)} AND d.version > r.{version} OFFSET 0) "
         f"ON CONFLICT ({', '.join(map(quote, target.table.key))}) DO UPDATE "
         f"SET {sets} "
         f"WHERE t.{version} IS NULL OR t.{version} <= excluded.{version}"

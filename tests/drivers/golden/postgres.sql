@@ -41,13 +41,13 @@ INSERT INTO "order" AS t ("id", "text", "integer", "number", "decimal", "boolean
     AS r("id", "text", "integer", "number", "decimal", "boolean", "timestamp", "datetime",
     "json", "bytes", "default", "end", "primary", "select", "_eds_version", "_eds_key") WHERE
     NOT EXISTS (SELECT FROM "_eds_tombstone" AS d WHERE d.table_name = %s AND d.key =
-    r."_eds_key" AND d.version > r."_eds_version") ON CONFLICT ("id") DO UPDATE SET "text" =
-    excluded."text", "integer" = excluded."integer", "number" = excluded."number", "decimal" =
-    excluded."decimal", "boolean" = excluded."boolean", "timestamp" = excluded."timestamp",
-    "datetime" = excluded."datetime", "json" = excluded."json", "bytes" = excluded."bytes",
-    "default" = excluded."default", "end" = excluded."end", "primary" = excluded."primary",
-    "select" = excluded."select", "_eds_version" = excluded."_eds_version" WHERE
-    t."_eds_version" IS NULL OR t."_eds_version" <= excluded."_eds_version";
+    r."_eds_key" AND d.version > r."_eds_version" OFFSET 0) ON CONFLICT ("id") DO UPDATE SET
+    "text" = excluded."text", "integer" = excluded."integer", "number" = excluded."number",
+    "decimal" = excluded."decimal", "boolean" = excluded."boolean", "timestamp" =
+    excluded."timestamp", "datetime" = excluded."datetime", "json" = excluded."json", "bytes" =
+    excluded."bytes", "default" = excluded."default", "end" = excluded."end", "primary" =
+    excluded."primary", "select" = excluded."select", "_eds_version" = excluded."_eds_version"
+    WHERE t."_eds_version" IS NULL OR t."_eds_version" <= excluded."_eds_version";
 
 -- delete
 WITH dead AS (INSERT INTO "_eds_tombstone" AS t (table_name, key, version) SELECT %s, d.key,
@@ -79,9 +79,9 @@ INSERT INTO "vehicle_owner" AS t ("vehicleId", "customerId", "since", "_eds_vers
     "customerId" text, "since" text), unnest(%s::numeric[]), json_array_elements_text(%s::json))
     AS r("vehicleId", "customerId", "since", "_eds_version", "_eds_key") WHERE NOT EXISTS
     (SELECT FROM "_eds_tombstone" AS d WHERE d.table_name = %s AND d.key = r."_eds_key" AND
-    d.version > r."_eds_version") ON CONFLICT ("vehicleId", "customerId") DO UPDATE SET "since"
-    = excluded."since", "_eds_version" = excluded."_eds_version" WHERE t."_eds_version" IS NULL
-    OR t."_eds_version" <= excluded."_eds_version";
+    d.version > r."_eds_version" OFFSET 0) ON CONFLICT ("vehicleId", "customerId") DO UPDATE SET
+    "since" = excluded."since", "_eds_version" = excluded."_eds_version" WHERE t."_eds_version"
+    IS NULL OR t."_eds_version" <= excluded."_eds_version";
 
 -- delete
 WITH dead AS (INSERT INTO "_eds_tombstone" AS t (table_name, key, version) SELECT %s, d.key,
@@ -109,7 +109,7 @@ INSERT INTO "label_link" AS t ("labelId", "orderId", "_eds_version") SELECT r."l
     text, "orderId" text), unnest(%s::numeric[]), json_array_elements_text(%s::json)) AS
     r("labelId", "orderId", "_eds_version", "_eds_key") WHERE NOT EXISTS (SELECT FROM
     "_eds_tombstone" AS d WHERE d.table_name = %s AND d.key = r."_eds_key" AND d.version >
-    r."_eds_version") ON CONFLICT ("labelId", "orderId") DO UPDATE SET "_eds_version" =
+    r."_eds_version" OFFSET 0) ON CONFLICT ("labelId", "orderId") DO UPDATE SET "_eds_version" =
     excluded."_eds_version" WHERE t."_eds_version" IS NULL OR t."_eds_version" <=
     excluded."_eds_version";
 
