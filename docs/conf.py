@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 import eds_core
 
 ROOT = Path(__file__).parents[1]
@@ -34,3 +36,12 @@ html_title = f"EDS {release}"
 
 # A name of eds_core is there when it was used; autodoc lists what is there.
 PUBLIC = {name: getattr(eds_core, name) for name in eds_core.__all__}
+
+
+def _name_the_argument(app: object, ctx: object, lines: list[str]) -> None:
+    """``--url`` is hidden: a URL is an argument, or comes from the variable."""
+    lines[:] = [line.replace(":option:`--url`", "``URL``") for line in lines]
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("sphinx-click-process-envvars", _name_the_argument)
