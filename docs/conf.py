@@ -38,10 +38,12 @@ html_title = f"EDS {release}"
 PUBLIC = {name: getattr(eds_core, name) for name in eds_core.__all__}
 
 
-def _name_the_argument(app: object, ctx: object, lines: list[str]) -> None:
+def _name_the_argument(_app: object, _ctx: object, lines: list[str]) -> None:
     """``--url`` is hidden: a URL is an argument, or comes from the variable."""
     lines[:] = [line.replace(":option:`--url`", "``URL``") for line in lines]
 
 
 def setup(app: Sphinx) -> None:
-    app.connect("sphinx-click-process-envvars", _name_the_argument)
+    event = "sphinx-click-process-envars"  # as sphinx-click 6 spells it there
+    app.add_event(event)
+    app.connect(event, _name_the_argument)
