@@ -6,6 +6,7 @@ from .diagnosis import ask, free_space
 from .dialect import Step
 from .driver import SqlDriver
 from .errors import ANSWERS, LOST, UNKNOWN, Answers, Fault, first_sentence
+from .placement import without_placement
 from .portable import key_text
 from .session import Session
 from .tables import VERSION, RealColumn, RealTable, Target
@@ -30,4 +31,5 @@ __all__ = [
     "free_space",
     "key_text",
     "lists",
+    "without_placement",
 ]
