@@ -11,8 +11,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from eds_core.errors import ConfigError, OtherDriver
-from eds_core.sql.errors import LOST, UNKNOWN, Fault, first_sentence
 from eds_core.sql import without_placement
+from eds_core.sql.errors import LOST, UNKNOWN, Fault, first_sentence
 from eds_core.urls import is_loopback, redact
 
 Connection = psycopg.Connection[Any]
