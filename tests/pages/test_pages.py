@@ -35,7 +35,10 @@ RUN_BY = {
         "eds-driver-postgres/README.md": "tests/drivers/test_postgres_connecting.py",
     },
     "reader": {"docs/diagnosis.md": "tests/acceptance/test_status.py"},
-    "sql": {"docs/diagnosis.md": "tests/acceptance/test_status.py"},
+    "sql": {
+        "docs/diagnosis.md": "tests/acceptance/test_status.py",
+        "docs/guide.md": "tests/acceptance/test_schema_changes.py",
+    },
 }
 
 
