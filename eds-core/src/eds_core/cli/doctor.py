@@ -12,7 +12,7 @@ from eds_core.errors import ConfigError
 from eds_core.findings import Finding, Verdict
 
 from .findings import show
-from .options import servers_option
+from .options import creds_option, servers_option
 from .secrets import url_options, urls_of
 
 if TYPE_CHECKING:
@@ -22,12 +22,7 @@ if TYPE_CHECKING:
 @click.command("doctor", short_help="What is wrong, and what to do about it.")
 @click.argument("urls", nargs=-1, metavar="[URL]...", envvar="EDS_URL")
 @url_options
-@click.option(
-    "--creds",
-    type=click.Path(path_type=Path),
-    envvar="EDS_CREDS",
-    help="The credentials file; without it, NATS is not looked at.",
-)
+@creds_option("The credentials file; without it, NATS is not looked at.")
 @servers_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context

@@ -18,7 +18,7 @@ from eds_core.errors import ConfigError
 
 from .config_file import Secret, config_of, config_option
 from .downloads import shown_downloads
-from .options import Duration, log_format_option, logging_options, set_up
+from .options import Duration, creds_option, log_format_option, logging_options, set_up
 from .secrets import in_file, secret_file_option
 
 if TYPE_CHECKING:
@@ -112,12 +112,7 @@ def _tables(
     metavar="URL",
     help="Load the files into this database afterwards, as `eds import` does.",
 )
-@click.option(
-    "--creds",
-    type=click.Path(path_type=Path),
-    envvar="EDS_CREDS",
-    help="The credentials file, for --then-import.",
-)
+@creds_option("The credentials file, for --then-import.")
 @log_format_option
 @logging_options
 @click.pass_context

@@ -15,6 +15,7 @@ from eds_core.errors import ConfigError
 from .options import (
     Bytes,
     Prefix,
+    creds_option,
     log_format_option,
     logging_options,
     schema_changes_option,
@@ -35,12 +36,7 @@ from .secrets import need_urls, with_urls
     envvar="EDS_IMPORT",
 )
 @with_urls
-@click.option(
-    "--creds",
-    type=click.Path(path_type=Path),
-    envvar="EDS_CREDS",
-    help="The credentials file: for schemas, and for the position of the stream.",
-)
+@creds_option("The credentials file: for schemas, and for the position of the stream.")
 @servers_option
 @click.option(
     "--consumer-prefix",

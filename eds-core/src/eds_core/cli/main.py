@@ -83,7 +83,7 @@ class Commands(click.Group):
             ctx.exit(2 if isinstance(error, ConfigError) else 1)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except Exception as error:
+        except Exception as error:  # the last one who can say anything
             if isinstance(error, BrokenPipeError) and _nobody_reads():
                 raise  # such as `| head`, which has all it wants: click ends quietly
             _tell(ctx, unexpected(error))

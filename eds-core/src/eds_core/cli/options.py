@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("eds")
 
 F = TypeVar("F")
+C = TypeVar("C", bound=Callable[..., Any] | click.Command)
 
 OFF = -1  # no port
 
@@ -118,6 +121,16 @@ def _checked(server: str) -> str:
             "not an address such as nats://host:4222", param_hint="--server"
         )
     return server
+
+
+def creds_option(text: str) -> Callable[[C], C]:
+    """``--creds``; *text* is its help: what a command needs it for."""
+    return click.option(
+        "--creds",
+        type=click.Path(path_type=Path),
+        envvar="EDS_CREDS",
+        help=text,
+    )
 
 
 servers_option = click.option(

@@ -13,7 +13,7 @@ from eds_core.console import printable
 from eds_core.urls import redact
 
 from .opening import destination_at
-from .options import servers_option, set_up
+from .options import creds_option, servers_option, set_up
 from .policy import policy_of, policy_options
 from .quarantine import urls_argument
 from .secrets import need_url, url_options
@@ -29,12 +29,7 @@ TO_DO = 3  # the exit code
 
 def question_options(function: F) -> F:
     """What ``eds plan`` and ``eds apply`` are asked about; for ``look``."""
-    creds = click.option(
-        "--creds",
-        type=click.Path(path_type=Path),
-        envvar="EDS_CREDS",
-        help="The credentials file; without it, only what waits is known.",
-    )
+    creds = creds_option("The credentials file; without it, only what waits is known.")
     everything = click.option(
         "--all",
         "everything",

@@ -124,10 +124,7 @@ def retry(
     everything: bool,
 ) -> None:
     """Ask the server to apply entries again: at once, or at its next start."""
-    typed, ids = split_url(given)
-    url = need_url(ctx, urls, typed)
-    chosen = _chosen(url, ids, everything=everything)
-    with opened(url, read_only=not chosen) as ledger:
+    with _meant(ctx, given, urls, everything=everything) as (ledger, chosen):
         count = ledger.set_quarantine_state(chosen, "retry")
     click.echo(f"{count} will be tried again by the server")
 
@@ -145,12 +142,25 @@ def drop(
     everything: bool,
 ) -> None:
     """Forget entries for good."""
+    with _meant(ctx, given, urls, everything=everything) as (ledger, chosen):
+        count = ledger.drop_quarantined(chosen)
+    click.echo(f"{count} dropped")
+
+
+@contextmanager
+def _meant(
+    ctx: click.Context,
+    given: tuple[str, ...],
+    urls: tuple[str, ...],
+    *,
+    everything: bool,
+) -> Iterator[tuple[Ledger, list[str]]]:
+    """The ledger, and the entries that are meant; when there are none, only read."""
     typed, ids = split_url(given)
     url = need_url(ctx, urls, typed)
     chosen = _chosen(url, ids, everything=everything)
     with opened(url, read_only=not chosen) as ledger:
-        count = ledger.drop_quarantined(chosen)
-    click.echo(f"{count} dropped")
+        yield ledger, chosen
 
 
 def _chosen(url: str, ids: tuple[str, ...], *, everything: bool) -> list[str]:

@@ -13,6 +13,7 @@ from eds_core.errors import ConfigError
 
 from .options import (
     Prefix,
+    creds_option,
     health_of,
     health_options,
     log_format_option,
@@ -39,12 +40,7 @@ def _ids(
 @click.command("server")
 @click.argument("urls", nargs=-1, metavar="URL...", envvar="EDS_URL")
 @url_options
-@click.option(
-    "--creds",
-    type=click.Path(path_type=Path),
-    envvar="EDS_CREDS",
-    help="The credentials file you were given.",
-)
+@creds_option("The credentials file you were given.")
 @servers_option
 @click.option(
     "--consumer-prefix",
