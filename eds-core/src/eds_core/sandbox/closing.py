@@ -16,7 +16,7 @@ async def disconnect(client: Client) -> None:
     server lost while it reconnects makes it forget tasks, which then go on for ever.
     """
     # nats-py has no public name for it.
-    while (task := client._reconnection_task) and not task.done():  # noqa: SLF001
+    while (task := client._reconnection_task) and not task.done():  # noqa: SLF001 - see above
         task.cancel()
         await asyncio.wait([task], timeout=0.1)
     await client.close()

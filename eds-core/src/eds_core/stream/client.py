@@ -73,7 +73,7 @@ class CarefulClient(Client):
             if task is not None:
                 task.cancel()
         if self._transport is not None:
-            self._transport.close()  # type: ignore[no-untyped-call]
+            self._transport.close()  # type: ignore[no-untyped-call]  # nats-py's
 
 
 def stream_of(client: CarefulClient) -> tuple[asyncio.StreamReader, Any]:
