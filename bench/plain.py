@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from decimal import Decimal
+from functools import partial
 from typing import IO, Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
@@ -23,6 +24,7 @@ import pymysql
 from psycopg.types.json import set_json_loads
 
 from eds_core.sandbox import Column, Model
+from eds_core.waiting import again
 
 BLOCK = 1 << 18
 ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\0": "\\0"}
@@ -212,7 +214,8 @@ class PlainSqlite(Plain):
 
     def _connect(self, url: str) -> sqlite3.Connection:
         connection = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=10)
-        connection.execute("PRAGMA journal_mode = WAL")
+        switch = partial(connection.execute, "PRAGMA journal_mode = WAL")
+        again(switch, sqlite3.OperationalError)  # EDS may be at it as well
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 
 import pytest
 
@@ -88,6 +89,22 @@ def test_a_lock_is_waited_for_and_is_not_the_rows_fault(sqlite, table_of, monkey
         pytest.raises(TransientError, match="locked"),
     ):
         second.put(table, 1, id="a")
+
+
+def test_a_start_waits_for_a_program_that_writes_to_its_file(tmp_path):
+    path = tmp_path / "shop.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    rollback = threading.Timer(0.3, other.rollback)
+    rollback.start()
+    driver = SqliteDriver(f"sqlite:///{path}")
+
+    driver.open()  # the switch to WAL is refused at once while the other writes
+
+    driver.close()
+    rollback.join()
+    assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other.close()
 
 
 def test_readers_do_not_wait_for_the_writer(sqlite, table_of):

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Engine, NullPool, create_engine
 
 from . import sqlite_diagnosis
 from .driver import Capabilities
-from .errors import ConfigError
+from .errors import ConfigError, TransientError
 from .event import Row, VersionedKey
 from .findings import Check
 from .private import make_private
@@ -24,10 +24,12 @@ from .sql.portable import key_text
 from .sql.tables import VERSION, RealColumn, RealTable, Target
 from .urls import redact
 from .values import Value
+from .waiting import again
 
 __all__ = ["SqliteDriver"]
 
 _WAIT = 10.0  # seconds for a lock
+_TIMES = 12  # about four seconds of `again`
 _GENERATED = (2, 3)
 
 #: SQLite's codes as SQLSTATEs: extended ones first, then their families.
@@ -144,7 +146,8 @@ class SqliteDriver(SqlDriver):
         run = self.session.run
         run("PRAGMA schema_version")  # reads the file for the first time
         if not self.read_only:
-            run("PRAGMA journal_mode = WAL")
+            # SQLite does not wait here for one that writes, or switches just now.
+            again(lambda: run("PRAGMA journal_mode = WAL"), TransientError, _TIMES)
             # What a power cut takes, it takes from rows and position alike.
             run("PRAGMA synchronous = NORMAL")
         return None
