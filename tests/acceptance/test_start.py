@@ -19,6 +19,8 @@ TRACED = (sys.executable, "-c", PROGRAM)
 SLOW = {"asyncio", "ssl", "sqlite3"}
 DRIVERS = {"psycopg", "pymysql", "pyodbc", "snowflake"}
 NOT_FOR_A_SERVER = {
+    "eds_core.cli.export",
+    "eds_core.cli.import_",
     "eds_core.demo",
     "eds_core.export",
     "eds_core.importer",
@@ -51,11 +53,15 @@ def test_help_imports_click_and_little_else(tmp_path, command):
     assert {name for name in found if name.startswith("eds_driver")} == set()
 
 
-def test_a_server_imports_its_driver_and_no_other(tmp_path):
+@pytest.mark.parametrize("content", ["", "timestamp = true"])
+def test_a_server_imports_its_driver_and_no_other(tmp_path, content):
+    config = tmp_path / "eds.toml"
+    config.write_text(content)
+
     async def scenario():
         async with Sandbox(tmp_path) as sandbox:
             url = f"sqlite:///{tmp_path / 'shop.db'}"
-            arguments = server_command(sandbox, [url])[1:]
+            arguments = server_command(sandbox, [url], ("--config", config))[1:]
             with process(tmp_path, *TRACED, *arguments) as server:
                 await server.ready()
                 await server.stop()

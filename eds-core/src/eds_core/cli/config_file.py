@@ -27,7 +27,7 @@ _PREFIX = "EDS_"
 _WRONG = "E1002"  # for `eds explain`
 _MASK = "***"
 #: Variables of EDS that are no option of a command.
-_OTHERS = frozenset({"EDS_HASH_SALT", "EDS_NATS_SERVER"})
+_OTHERS = frozenset({"EDS_CONFIG", "EDS_HASH_SALT", "EDS_NATS_SERVER"})
 
 
 class Secret(click.ParamType[str]):
@@ -114,10 +114,16 @@ def tell_of_config(ctx: click.Context) -> None:
 
 def misspelt(ctx: click.Context) -> list[tuple[str, str]]:
     """Variables that look like one of ours and are none, with the one that is meant."""
-    options = _all_options(ctx).values()
-    known = {variable_of(param) for param in options} | _OTHERS | {"EDS_CONFIG"}
-    strange = sorted(n for n in os.environ if n.startswith(_PREFIX) and n not in known)
-    return [(name, near) for name in strange if (near := _nearest(name, known))]
+    own = {variable_of(param) for param in options_of(ctx.command).values()}
+    if not (strange := _variables_but(own | _OTHERS)):
+        return []  # and no start loads all commands
+    known = {variable_of(param) for param in _all_options(ctx).values()} | _OTHERS
+    nearest = {name: _nearest(name, known) for name in strange - known}
+    return sorted((name, near) for name, near in nearest.items() if near)
+
+
+def _variables_but(known: set[str]) -> set[str]:
+    return {name for name in os.environ if name.startswith(_PREFIX)} - known
 
 
 def _load(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
@@ -126,11 +132,12 @@ def _load(ctx: click.Context, param: click.Parameter, value: Path | None) -> Non
     if path is None:
         return
     given = _read(path)
-    known = _all_options(ctx)
+    own = options_of(ctx.command)
+    # Most files are for one command: then no start loads all of them.
+    known = own if given.keys() <= own.keys() else _all_options(ctx)
     for name in given:
         if name not in known:
             raise _unknown(path, name, known)
-    own = options_of(ctx.command)
     checked = {name: _checked(path, name, known[name], given[name]) for name in given}
     ctx.default_map = {
         str(own[name].name): value for name, value in checked.items() if name in own
