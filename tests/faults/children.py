@@ -9,7 +9,10 @@ import signal
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing import forkserver, spawn
 from pathlib import Path
+
+import pytest
 
 CRASHED = 86
 PRELOADED = (
@@ -20,6 +23,7 @@ PRELOADED = (
     "rich.table",
     "eds_core.catalogue",
     "eds_core.cli.import_",
+    "eds_core.cli.quarantine",
     "eds_core.cli.server",
     "eds_core.importer.run",
     "eds_core.importing",
@@ -40,6 +44,11 @@ CHUNK = 20  # rows that an import writes at once: files of several chunks stay s
 def fork_server():
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
+    with pytest.MonkeyPatch.context() as changed:
+        # It finds what is preloaded there only; `faults.looked_up` takes it back.
+        path = spawn.get_preparation_data("child")["sys_path"]
+        changed.setenv("PYTHONPATH", os.pathsep.join(path))
+        forkserver.ensure_running()
     return context
 
 
