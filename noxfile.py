@@ -99,7 +99,8 @@ def faults(session: nox.Session) -> None:
     """Break what can be broken; write down in the docs what EDS survives."""
     sync(session, "--group", "tests")
     page = str(ROOT / "docs" / "survives.md")
-    chosen = session.posargs or SIDE_BY_SIDE
+    # Servers that start and die wait for NATS, the database and the disk a lot.
+    chosen = session.posargs or ("-n", "3", "--dist", "loadscope")
     session.run("pytest", "-m", "survives", *chosen, env={SURVIVES: page})
 
 
