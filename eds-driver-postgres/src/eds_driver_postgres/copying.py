@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -23,10 +23,12 @@ from eds_core.schema import ColumnType
 from eds_core.sql.portable import key_text
 from eds_core.sql.tables import Target
 
-_AT_ONCE = 256  # lines
+_AT_ONCE = 64  # lines: what the processor keeps near
+_NEXT_ROW = b"\t" + BETWEEN + b"\t"  # between two rows' tokens of one type
 _NULL = msgspec.Raw(b"null")
 #: Stand for what is escaped, while quotes are taken off.
 _BACKSLASH, _QUOTE = b"\x1c", b"\x1d"
+_JSON = (b"{", b"[")  # what begins in which way is no string
 _UNUSUAL = frozenset("\0\x1c\x1d")
 _QUOTES_BACK = bytes.maketrans(_QUOTE, b'"')
 _ESCAPES = (
@@ -41,9 +43,9 @@ _SECONDS = (b"", *(b"." + b"0" * digits for digits in range(1, 13)))
 
 
 def _shapes(*zones: bytes) -> frozenset[bytes]:
-    """How a moment may look, with 0 for any digit; and no moment."""
+    """How a moment may look, with 0 for any digit; no moment, and what is no token."""
     moments = (b'"0000-00-00T00:00:00%b%b"' % (s, z) for s in _SECONDS for z in zones)
-    return frozenset((b"null", *moments))
+    return frozenset((b"null", b"", BETWEEN, *moments))
 
 
 class Copying:
@@ -62,20 +64,55 @@ class Copying:
         self._version = Version(0)
         self._written = b"0"
 
-    def line(self, row: Row) -> bytes:
-        """The row's values, then its version, without a line end.
+    def blocks(
+        self, rows: Sequence[Row], others: list[Row], *, with_key: bool
+    ) -> Iterator[bytes]:
+        """The lines of *rows*, many at once; what cannot be copied goes to *others*."""
+        for start in range(0, len(rows), _AT_ONCE):
+            some = rows[start : start + _AT_ONCE]
+            try:
+                yield self.block(some, with_key=with_key)
+            except ValueError:  # then each on its own
+                yield from self._singly(some, others, with_key=with_key)
 
-        Raises ValueError for a value that is not in its type's usual form.
+    def _singly(
+        self, rows: Iterable[Row], others: list[Row], *, with_key: bool
+    ) -> Iterator[bytes]:
+        for row in rows:
+            try:
+                yield self.block([row], with_key=with_key)
+            except ValueError:
+                others.append(row)
+
+    def block(self, rows: Sequence[Row], *, with_key: bool = False) -> bytes:
+        """A line of each row: its values, its version, and its key if asked for.
+
+        All tokens of one type are looked at together. Raises ValueError when a value
+        is not in its type's usual form.
         """
-        cells = (self._as_read and row.cells) or self._cells(row)
-        _, *groups, _ = cells.split(BETWEEN)
-        parts = [part(group) for part, group in zip(self._parts, groups, strict=True)]
+        pieces = b"".join(map(self._cells_of, rows)).split(BETWEEN)
+        each = len(self._parts) + 1
+        if len(pieces) != len(rows) * each + 1:
+            raise ValueError("there is a byte that JSON does not have")
+        columns = [
+            part(BETWEEN.join(pieces[place::each]))[1:-1].split(_NEXT_ROW)
+            for place, part in enumerate(self._parts, 1)
+        ]
+        columns.append([*map(self._version_of, rows)])
+        if with_key:
+            columns.append(_keys(rows))
+        lines = map(b"\t".join, zip(*columns, strict=True))
+        return b"\n".join((*lines, b""))
+
+    def _version_of(self, row: Row) -> bytes:
         if row.version is not self._version:  # mostly, all have the export's
             self._version, self._written = row.version, b"%d.%010d" % row.version
-        parts.append(self._written)
-        return b"\t".join(parts)
+        return self._written
 
-    def _cells(self, row: Row) -> bytes:
+    def _cells_of(self, row: Row) -> bytes:
+        return (self._as_read and row.cells) or self._made(row)
+
+    def _made(self, row: Row) -> bytes:
         try:
             if self._make is None:
                 self._make = _making(self._kinds, row.tokens)
@@ -83,27 +120,11 @@ class Copying:
         except (msgspec.MsgspecError, RejectedError, RecursionError) as error:
             raise ValueError(str(error)) from error
 
-    def blocks(
-        self, rows: Iterable[Row], others: list[Row], *, with_key: bool
-    ) -> Iterator[bytes]:
-        """The lines of *rows*, many at once; what cannot be copied goes to *others*."""
-        lines: list[bytes] = []
-        for row in rows:
-            try:
-                line = self.line(row)
-            except ValueError:
-                others.append(row)
-                continue
-            lines.append(b"%b\t%b\n" % (line, _key(row)) if with_key else line + b"\n")
-            if len(lines) == _AT_ONCE:
-                yield b"".join(lines)
-                lines.clear()
-        yield b"".join(lines)
 
-
-def _key(row: Row) -> bytes:
-    """The row's key as the tombstones have it, as a value in a line."""
-    return _escaped(key_text(row.key).encode())
+def _keys(rows: Iterable[Row]) -> list[bytes]:
+    """The rows' keys as the tombstones have them, as values in lines."""
+    keys = BETWEEN.join(key_text(row.key).encode() for row in rows)
+    return _escaped(keys).split(BETWEEN)
 
 
 def _usual(target: Target, name: str) -> ColumnType:
@@ -130,22 +151,29 @@ def _making(
     return lambda row: join(decode(row.after))
 
 
-_Part = Callable[[bytes], bytes]  # of tokens, each between two tabs
+#: Of tokens, each between two tabs; those of a row and the next one between BETWEEN.
+_Part = Callable[[bytes], bytes]
 
 
 def _texts(tokens: bytes) -> bytes:
-    r"""Strings without their quotes.
+    """Strings without their quotes.
 
-    The word "null" gets an escape that means nothing: it is not the value null.
+    Row by row: most have little that is to be looked for, and some have nothing.
     """
+    return BETWEEN.join(map(_row_texts, tokens.split(BETWEEN)))
+
+
+def _row_texts(tokens: bytes) -> bytes:
+    r"""The word "null" gets an escape that means nothing: it is not the value null."""
     escapes = b"\\" in tokens
     if (escapes and b"\\u" in tokens) or _holds_json(tokens):
-        tokens = b"\t".join(map(_text, tokens.split(b"\t")))
+        some = tokens.split(b"\t")
+        tokens = b"\t".join([_text(t) if _is_special(t) else t for t in some])
         escapes = True
     if escapes:
         tokens = tokens.replace(b"\\\\", _BACKSLASH).replace(b'\\"', _QUOTE)
     tokens = tokens.replace(b'"null"', b"nul\\l").translate(_QUOTES_BACK, b'"')
-    return tokens[1:-1].replace(_BACKSLASH, b"\\\\")
+    return tokens.replace(_BACKSLASH, b"\\\\") if escapes else tokens
 
 
 def _holds_json(tokens: bytes) -> bool:
@@ -154,12 +182,14 @@ def _holds_json(tokens: bytes) -> bool:
     )
 
 
+def _is_special(token: bytes) -> bool:
+    return b"\\u" in token or token[:1] in _JSON
+
+
 def _text(token: bytes) -> bytes:
-    r"""A string without ``\u``; what is no string is its JSON."""
-    if token[:1] in (b"{", b"["):
+    r"""A string without ``\u``; of what is no string, its JSON."""
+    if token[:1] in _JSON:
         return _escaped(token)
-    if b"\\u" not in token:
-        return token
     text = msgspec.json.decode(token, type=str)
     if not _UNUSUAL.isdisjoint(text):
         raise ValueError("a NUL, which PostgreSQL cannot store, or one of ours")
@@ -176,8 +206,8 @@ def _moments(shapes: frozenset[bytes]) -> _Part:
     """Dates and times in one of *shapes*: a word such as ``now`` is in none."""
 
     def part(tokens: bytes) -> bytes:
-        tokens = tokens[1:-1]
-        if not shapes.issuperset(tokens.translate(_DIGITS).split(b"\t")):
+        digits = tokens.translate(_DIGITS)
+        if not shapes.issuperset(digits.split(b"\t")):
             raise ValueError("a moment that is not written as usual")
         return tokens.translate(None, b'"')
 
@@ -186,12 +216,12 @@ def _moments(shapes: frozenset[bytes]) -> _Part:
 
 def _numbers(letters: bytes) -> _Part:
     """Numbers of *letters*, which may come as strings."""
-    rest = letters + b'"\t'
+    rest = letters + b'"\t' + BETWEEN
 
     def part(tokens: bytes) -> bytes:
         if tokens.translate(None, rest).replace(b"null", b""):
             raise ValueError("a number that is not written as usual")
-        return tokens[1:-1].translate(None, b'"')
+        return tokens.translate(None, b'"')
 
     return part
 
@@ -199,19 +229,19 @@ def _numbers(letters: bytes) -> _Part:
 def _booleans(tokens: bytes) -> bytes:
     if b'"' in tokens or b"[" in tokens or b"{" in tokens:
         raise ValueError("neither true nor false")
-    return tokens[1:-1]
+    return tokens
 
 
 def _json(tokens: bytes) -> bytes:
-    return tokens[1:-1].replace(b"\\", b"\\\\")
+    return tokens.replace(b"\\", b"\\\\")
 
 
 def _bytes(tokens: bytes) -> bytes:
-    return b"\t".join(map(_hexadecimal, tokens[1:-1].split(b"\t")))
+    return b"\t".join(map(_hexadecimal, tokens.split(b"\t")))
 
 
 def _hexadecimal(token: bytes) -> bytes:
-    if token == b"null":
+    if token in (b"null", b"", BETWEEN):
         return token
     try:
         text = msgspec.json.decode(token, type=str)
