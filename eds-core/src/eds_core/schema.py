@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from .errors import DecodeError
@@ -41,7 +41,7 @@ class TableSchema:
 
     name: str
     model_version: str
-    columns: tuple[Column, ...]
+    columns: tuple[Column, ...] = field(hash=False)  # each batch asks for the hash
     key: tuple[str, ...]
     inferred: bool = False
 
