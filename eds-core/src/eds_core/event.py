@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Self
 
@@ -15,6 +15,8 @@ from .values import Value, convert, parse_json
 
 #: The values of a row's key columns, as text, in the order of the table's key.
 Key = tuple[str, ...]
+#: A message's headers, or their bytes on the wire, which nobody has parsed.
+Headers = Mapping[str, str] | bytes
 
 _SHOWN = 64  # characters of a key's value
 _MVCC = re.compile(r"([0-9]{1,19})(?:\.([0-9]{1,10}))?").fullmatch
@@ -139,6 +141,28 @@ class VersionedKey(NamedTuple):
         return None
 
 
+def parse_headers(headers: Headers) -> Mapping[str, str]:
+    """Return *headers* by name; a status has the names Status and Description."""
+    if isinstance(headers, bytes):
+        return dict(_parsed(headers)) if headers else {}
+    return headers
+
+
+def _parsed(raw: bytes) -> Iterator[tuple[str, str]]:
+    """``NATS/1.0[ status[ description]]``, then ``name: value`` lines."""
+    first, *lines = raw.decode("utf-8", "replace").split("\r\n")
+    _, _, inline = first.partition(" ")
+    status, _, description = inline.strip().partition(" ")
+    if status:
+        yield "Status", status
+    if description:
+        yield "Description", description
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if colon:
+            yield name.strip(), value.strip()
+
+
 class Message(msgspec.Struct, gc=False, eq=False):
     """What NATS delivered, and where it stands in the stream."""
 
@@ -146,7 +170,7 @@ class Message(msgspec.Struct, gc=False, eq=False):
     data: bytes  # the shop's
     sequence: int
     time: int  # nanoseconds since 1970, by the NATS server's clock
-    headers: Mapping[str, str] = {}
+    raw_headers: Headers = b""
     #: Bytes that it takes up until it is written, nearly; a packed row also unpacked.
     size: int = 0
 
@@ -162,6 +186,10 @@ class Message(msgspec.Struct, gc=False, eq=False):
         return same and dict(self.headers) == dict(other.headers)
 
     __hash__ = None  # type: ignore[assignment]  # as of all that can be changed
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return parse_headers(self.raw_headers)
 
     @property
     def table(self) -> str:

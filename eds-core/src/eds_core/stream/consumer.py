@@ -17,7 +17,7 @@ from itertools import groupby
 from nats.aio.subscription import Subscription
 
 from eds_core.errors import FatalError, TransientError
-from eds_core.event import Message
+from eds_core.event import Message, parse_headers
 from eds_core.failpoints import reached
 
 from .answers import made_anew
@@ -243,7 +243,7 @@ class Consumer:
             subject, data = delivery.subject, delivery.data
             size = len(subject) + len(data) + _ENVELOPE
             messages.append(
-                Message(subject, data, sequence, at, delivery.headers, size)
+                Message(subject, data, sequence, at, delivery.raw_headers, size)
             )
         self._delivered, self.pending = number, int(pending)
         if self._connection.settings.trace:
@@ -261,7 +261,7 @@ class Consumer:
             self._connection.trace("rx", message.subject, told.encode())
 
     def _on_status(self, message: Delivery) -> None:
-        headers = message.headers
+        headers = parse_headers(message.raw_headers)
         status = headers.get("Status", "")
         if status == "100":
             self._on_heartbeat(headers)
