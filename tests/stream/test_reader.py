@@ -89,7 +89,10 @@ EXPECTED = [
 
 
 def plain(deliveries):
-    return [(d.subject, d.reply, d.data, dict(parse_headers(d.raw_headers))) for d in deliveries]
+    return [
+        (d.subject, d.reply, d.data, dict(parse_headers(d.raw_headers)))
+        for d in deliveries
+    ]
 
 
 @given(st.lists(st.integers(1, 400), max_size=20).map(sorted))

@@ -20,6 +20,8 @@ Headers = Mapping[str, str] | bytes
 
 _SHOWN = 64  # characters of a key's value
 _MVCC = re.compile(r"([0-9]{1,19})(?:\.([0-9]{1,10}))?").fullmatch
+_ZEROS = ".000000000"  # of a counter below ten, as nearly all are
+_USUAL = re.compile(r"(?:[1-9][0-9]{0,18}\.0{9}[0-9],)+").fullmatch
 _NUMBER, _SORTABLE = "%d.%010d", "%020d.%010d"  # twice as fast as f-strings
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 _TOKENS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -55,6 +57,16 @@ class Version(NamedTuple):
         return tuple.__new__(cls, (int(wall), int(logical or 0)))
 
     @classmethod
+    def parse_all(cls, texts: Sequence[str]) -> list[Version]:
+        """As ``parse`` each of *texts*; in a third of the time if they are as usual."""
+        if _USUAL(",".join([*texts, ""])) is not None:
+            pairs = "],[".join(texts).replace(_ZEROS, ",")
+            versions = _PAIRS.decode(f"[[{pairs}]]")
+            if len(versions) == len(texts):  # else one has a comma
+                return versions
+        return [cls.parse(text) for text in texts]
+
+    @classmethod
     def from_milliseconds(cls, milliseconds: int) -> Self:
         if not 0 <= milliseconds < 10**13:
             raise DecodeError(f"timestamp {str(milliseconds)[:60]} is not a version")
@@ -68,6 +80,9 @@ class Version(NamedTuple):
     def sortable(self) -> str:
         """The form for text columns: orders as the pair does, byte by byte."""
         return _SORTABLE % self
+
+
+_PAIRS = msgspec.json.Decoder(list[Version])
 
 
 class Operation(StrEnum):
