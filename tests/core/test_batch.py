@@ -278,7 +278,6 @@ def test_each_table_has_its_own_runs():
     batch.add(change(UPDATE, "x", 2), NEW)
 
     assert [len(found) for found in batch.runs.values()] == [1, 1]
-    assert batch.size == 3
 
 
 def test_a_key_that_does_not_fit_leaves_the_batch_as_it_was():
@@ -288,4 +287,3 @@ def test_a_key_that_does_not_fit_leaves_the_batch_as_it_was():
         batch.add(change(UPDATE, "x", 1), PAIR)
 
     assert batch.runs == {}
-    assert batch.size == 0

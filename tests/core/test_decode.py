@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eds_core import decode as module
-from eds_core.decode import MAX_AHEAD, decode, event_json, gunzip
+from eds_core.decode import MAX_AHEAD, decode, decode_usual, event_json, gunzip
 from eds_core.errors import DecodeError
 from eds_core.event import ChangeEvent, Message, Operation, Version
 
@@ -440,15 +440,57 @@ EVENTS = st.dictionaries(st.sampled_from(list(EVENT)), MEMBERS).map(
 
 
 def check(data: bytes, subject: str = SUBJECT) -> None:
+    came = message(data, subject)
+    together = decode_usual([came])
     try:
-        event = decode(message(data, subject))
+        event = decode(came)
     except DecodeError as error:
         assert str(error).isprintable()  # noqa: PT017 - both ends are right
+        assert together is None
         return
 
+    assert together in (None, [event])
     assert event.deletes or isinstance(row(event), dict)
     assert event.raw_key
     assert event.version.wall <= NOW + MAX_AHEAD
+
+
+USUAL = [
+    payload(),
+    payload(key=["gcp", "c1"], after=AFTER | {"name": "Zo\u00eb"}),
+    payload(operation="DELETE", after=None),
+    payload(operation="DELETE", after=ABSENT),
+    json.dumps(fields(after={"name": "Zo\u00eb"}), ensure_ascii=False).encode(),
+    payload(mvccTimestamp="1741000000200000111.0000000012"),
+]
+ODD = [
+    packed(),
+    gzip.compress(payload()),
+    payload(key=[1]),
+    payload(key=[]),
+    payload(id=ABSENT),
+    payload(mvccTimestamp=None),
+    payload(mvccTimestamp="1.0000000001,2.0000000002"),
+    payload(mvccTimestamp=f"{NOW + MAX_AHEAD + 1}.0000000000"),
+    payload(table="other"),
+    payload(modelVersion="a b"),
+    payload(after=None),
+    payload(after=[AFTER]),
+    payload().replace(b"Ada", b"Ad\xff"),
+    payload()[:-1],
+]
+
+
+def test_usual_events_are_the_same_together_as_one_by_one():
+    messages = [message(data) for data in USUAL]
+
+    assert decode_usual(messages) == [decode(m) for m in messages]
+    assert decode_usual([]) == []
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+def test_one_that_is_odd_leaves_all_of_them_to_be_decoded_one_by_one(odd):
+    assert decode_usual([*map(message, [*USUAL, odd])]) is None
 
 
 @given(st.binary())

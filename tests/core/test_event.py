@@ -107,6 +107,33 @@ def test_a_version_survives_being_written_and_read(version):
     assert Version.parse(str(version)) == version
 
 
+COUNTERS = st.integers(0, 9) | st.integers(0, 10**10 - 1)
+
+
+@given(st.lists(st.builds(Version, st.integers(0, 10**19 - 1), COUNTERS)))
+def test_many_versions_are_read_as_each_of_them(versions):
+    assert Version.parse_all([str(version) for version in versions]) == versions
+
+
+@given(st.lists(st.text("12.0,", max_size=30), min_size=1))
+@pytest.mark.parametrize("odd", ["1.0000000000,2.0000000000", "", "1", "0.0000000001"])
+def test_odd_texts_among_versions_are_what_they_are_alone(odd, texts):
+    texts = [*texts, odd, "1720732611708587506.0000000000"]
+
+    assert each_or_none(Version.parse_all, texts) == each_or_none(one_by_one, texts)
+
+
+def one_by_one(texts):
+    return [Version.parse(text) for text in texts]
+
+
+def each_or_none(read, texts):
+    try:
+        return read(texts)
+    except DecodeError:
+        return None
+
+
 @given(VERSIONS, VERSIONS)
 def test_the_form_for_text_columns_orders_as_versions_do(one, other):
     assert (one < other) == (one.sortable < other.sortable)

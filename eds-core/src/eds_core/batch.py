@@ -8,12 +8,16 @@ order to a destination that guards rows by version and remembers deletions.
 from __future__ import annotations
 
 from collections.abc import ItemsView
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
-from .event import ChangeEvent, Deletion, Key, Row, VersionedKey
+from .event import ChangeEvent, Deletion, Key, Operation, Row, VersionedKey
 from .schema import TableSchema
 
 _KEY = itemgetter(0)
+_VERSION = attrgetter("version")
+_DELETE = Operation.DELETE  # an enumeration looks its members up slowly
+
+_Events = dict[Key, ChangeEvent]
 
 
 class Run:
@@ -22,40 +26,48 @@ class Run:
     That is at most one deletion, then at most one row.
     """
 
-    __slots__ = ("_deletions", "_rows", "table")
+    __slots__ = ("_coalesced", "_events", "_width", "table")
 
     def __init__(self, table: TableSchema) -> None:
         self.table = table
-        self._deletions: dict[Key, ChangeEvent] = {}
-        self._rows: dict[Key, ChangeEvent] = {}  # always newer than the deletion
+        self._width = len(table.key)
+        self._events: list[ChangeEvent] = []
+        self._coalesced: tuple[_Events, _Events] | None = None
 
     def add(self, event: ChangeEvent) -> None:
-        """Take *event* unless something newer is known; equal: the later wins.
+        """Take *event*. Raises DecodeError when its key does not fit the table."""
+        if len(event.raw_key) < self._width:
+            event.key(self.table)  # raises
+        self._events.append(event)
+        self._coalesced = None
 
-        Raises DecodeError when the event's key does not fit the table.
+    def _last(self) -> tuple[_Events, _Events]:
+        """Each key's last deletion, and its row if that comes later still.
+
+        In the order of versions; of equal ones the later in the stream is later.
         """
-        key, version = event.key(self.table), event.version
-        deletion, row = self._deletions.get(key), self._rows.get(key)
-        after_deletion = deletion is None or deletion.version <= version
-        after_row = row is None or row.version <= version
-        if event.deletes:
-            if after_deletion:
-                self._deletions[key] = event
-            if after_row:
-                self._rows.pop(key, None)
-        elif after_deletion and after_row:
-            self._rows[key] = event
+        if self._coalesced is None:
+            events = sorted(self._events, key=_VERSION)
+            keys = [tuple(event.raw_key)[-self._width :] for event in events]
+            every = [*zip(keys, events, strict=True)]
+            rows = dict(every)
+            deletions = {k: e for k, e in every if e.operation is _DELETE}
+            for key, deletion in deletions.items():
+                if rows[key] is deletion:
+                    del rows[key]
+            self._coalesced = deletions, rows
+        return self._coalesced
 
     @property
     def deletes(self) -> list[VersionedKey]:
         """Keys to delete, sorted. They come before the upserts."""
-        found = sorted(self._deletions.items(), key=_KEY)
+        found = sorted(self._last()[0].items(), key=_KEY)
         return [Deletion.of(key, event) for key, event in found]
 
     @property
     def upserts(self) -> list[Row]:
         """Rows to write, sorted by key."""
-        found = sorted(self._rows.items(), key=_KEY)
+        found = sorted(self.written, key=_KEY)
         return [
             Row(key, event.version, event.after, b"", event) for key, event in found
         ]
@@ -63,32 +75,33 @@ class Run:
     @property
     def written(self) -> ItemsView[Key, ChangeEvent]:
         """The events whose rows are to be written, by key."""
-        return self._rows.items()
+        return self._last()[1].items()
 
     def event(self, key: Key) -> ChangeEvent:
         """The event behind the row of *key*, or else behind its deletion."""
-        return self._rows.get(key) or self._deletions[key]
+        deletions, rows = self._last()
+        return rows.get(key) or deletions[key]
 
 
 class Batch:
     """Events to be written in one transaction, table by table."""
 
-    __slots__ = ("runs", "size")
+    __slots__ = ("_latest", "runs")
 
     def __init__(self) -> None:
         self.runs: dict[str, list[Run]] = {}
-        self.size = 0
+        self._latest: dict[str, Run] = {}  # of each table
 
     def add(self, event: ChangeEvent, table: TableSchema) -> None:
         """Coalesce *event*; a change of the table's model begins a new run.
 
         Raises DecodeError when the event's key does not fit *table*.
         """
-        runs = self.runs.get(event.table)
-        if runs and runs[-1].table is table:
-            runs[-1].add(event)
+        run = self._latest.get(event.table)
+        if run is not None and run.table is table:
+            run.add(event)
         else:
             run = Run(table)
             run.add(event)  # what raises here leaves no empty run behind
+            self._latest[event.table] = run
             self.runs.setdefault(event.table, []).append(run)
-        self.size += 1

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Annotated
 
 import msgspec
 
@@ -22,10 +24,12 @@ _NOT_AN_EVENT: tuple[type[Exception], ...] = (
     *(msgspec.MsgspecError, UnicodeDecodeError),
     *DAMAGED,
 )
+_ODD: tuple[type[Exception], ...] = (*_NOT_AN_EVENT, RecursionError, DecodeError)
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's word for a gzip header
 _MSGPACK_MAPS = frozenset({*range(0x80, 0x90), 0xDE, 0xDF})
 _OBJECT = ord("{")
+_FILLED = msgspec.Meta(min_length=1)
 _DELETE = Operation.DELETE  # an enumeration looks its members up slowly
 # It becomes a token of a subject, so that dots, blanks and wildcards are out.
 _MODEL_VERSION = re.compile(r"[A-Za-z0-9_-]{0,128}")
@@ -49,6 +53,19 @@ class _Msgpack(_Wire, gc=False):
     after: dict[str, object] | None = None
 
 
+class _Usual(msgspec.Struct, gc=False, rename="camel"):
+    """What all events are but odd ones."""
+
+    operation: Operation
+    table: str
+    key: Annotated[tuple[str, ...], _FILLED]
+    id: Annotated[str, _FILLED]
+    mvcc_timestamp: str
+    model_version: str
+    after: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_USUAL = msgspec.json.Decoder(_Usual)
 _JSON = msgspec.json.Decoder(_Json)
 _MSGPACK = msgspec.msgpack.Decoder(_Msgpack)
 
@@ -60,17 +77,40 @@ def decode(message: Message) -> ChangeEvent:
     object in valid UTF-8; what is inside is left as it came.
     """
     try:
-        data = message.data
-        if data[:1] == b"{":  # mostly
-            wire = _JSON.decode(data)
-            return _event(wire, wire.after, message, is_ascii=data.isascii())
-        return _event(*_unpack(data), message)
+        wire, after = _unpack(message.data)
+        key = tuple(map(str, wire.key))
+        version = _version(wire.mvcc_timestamp, wire.timestamp)
+        event = _event(wire, key, version, after, message)
+        str(event.after, "utf-8")
     except _NOT_AN_EVENT as error:
         raise DecodeError(
             f"the payload is not a change event: {_printable(error)}"
         ) from error
     except RecursionError as error:
         raise DecodeError("the payload is nested too deep") from error
+    return event
+
+
+def decode_usual(messages: Sequence[Message]) -> list[ChangeEvent] | None:
+    """As ``decode`` each of *messages*, in less time; None if one of them is odd.
+
+    That is for ``decode`` to look at: it may be packed, of an older form, or no event.
+    """
+    try:
+        return _together(messages)
+    except _ODD:
+        return None
+
+
+def _together(messages: Sequence[Message]) -> list[ChangeEvent]:
+    wires = [_USUAL.decode(message.data) for message in messages]
+    versions = Version.parse_all([wire.mvcc_timestamp for wire in wires])
+    events = []
+    for wire, version, message in zip(wires, versions, messages, strict=True):
+        if not message.data.isascii():
+            str(wire.after, "utf-8")
+        events.append(_event(wire, wire.key, version, wire.after, message))
+    return events
 
 
 def _unpack(data: bytes) -> tuple[_Wire, msgspec.Raw]:
@@ -145,12 +185,17 @@ def _as_json(value: dict[str, object] | None, what: str) -> msgspec.Raw:
 
 
 def _event(
-    wire: _Wire, after: msgspec.Raw, message: Message, *, is_ascii: bool = False
+    wire: _Usual | _Wire,
+    key: tuple[str, ...],
+    version: Version,
+    after: msgspec.Raw,
+    message: Message,
 ) -> ChangeEvent:
-    """*is_ascii*: whether that is known of all the bytes that *after* is among."""
-    operation, key = wire.operation, wire.key
-    in_subject, model = message.table, wire.model_version or ""
-    table, model_version = _names(wire.table, model, in_subject)
+    """Whether the row is UTF-8 is not looked at."""
+    operation = wire.operation
+    table, model = _names(wire.table, wire.model_version or "", message.table)
+    if version.wall > message.time + MAX_AHEAD:
+        raise _ahead(version)
     if not key:
         raise DecodeError("the event has no key")
     row: msgspec.Raw | bytes = after
@@ -158,18 +203,8 @@ def _event(
         row = b""
     elif memoryview(after)[0] != _OBJECT:
         raise _no_row(operation, bytes(after))
-    elif not is_ascii:
-        str(after, "utf-8")
-    return ChangeEvent(
-        wire.id or message.id,
-        table,
-        operation,
-        tuple(map(str, key)),
-        _version(wire.mvcc_timestamp, wire.timestamp, message.time),
-        model_version,
-        row,
-        message,
-    )
+    id_ = wire.id or message.id
+    return ChangeEvent(id_, table, operation, key, version, model, row, message)
 
 
 @lru_cache(maxsize=4096)
@@ -193,18 +228,18 @@ def _no_row(operation: Operation, after: bytes) -> DecodeError:
     return DecodeError(f"the row (`after`) of this {operation} is {what}")
 
 
-def _version(clock: str | int | None, milliseconds: int | None, time: int) -> Version:
+def _version(clock: str | int | None, milliseconds: int | None) -> Version:
     if clock:  # "" is a Go program's way to have none
-        version = Version.parse(str(clock))
-    elif milliseconds is not None:
-        version = Version.from_milliseconds(milliseconds)
-    else:
-        raise DecodeError("the event has neither mvccTimestamp nor timestamp")
-    if version.wall > time + MAX_AHEAD:
-        raise DecodeError(
-            f"the event's version {version} is more than a day ahead of its message"
-        )
-    return version
+        return Version.parse(str(clock))
+    if milliseconds is not None:
+        return Version.from_milliseconds(milliseconds)
+    raise DecodeError("the event has neither mvccTimestamp nor timestamp")
+
+
+def _ahead(version: Version) -> DecodeError:
+    return DecodeError(
+        f"the event's version {version} is more than a day ahead of its message"
+    )
 
 
 def _printable(error: Exception) -> str:

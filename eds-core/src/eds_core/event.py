@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Self
 
@@ -15,9 +15,13 @@ from .values import Value, convert, parse_json
 
 #: The values of a row's key columns, as text, in the order of the table's key.
 Key = tuple[str, ...]
+#: A message's headers, or their bytes on the wire, which nobody has parsed.
+Headers = Mapping[str, str] | bytes
 
 _SHOWN = 64  # characters of a key's value
 _MVCC = re.compile(r"([0-9]{1,19})(?:\.([0-9]{1,10}))?").fullmatch
+_ZEROS = ".000000000"  # of a counter below ten, as nearly all are
+_USUAL = re.compile(r"(?:[1-9][0-9]{0,18}\.0{9}[0-9],)+").fullmatch
 _NUMBER, _SORTABLE = "%d.%010d", "%020d.%010d"  # twice as fast as f-strings
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 _TOKENS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -53,6 +57,16 @@ class Version(NamedTuple):
         return tuple.__new__(cls, (int(wall), int(logical or 0)))
 
     @classmethod
+    def parse_all(cls, texts: Sequence[str]) -> list[Version]:
+        """As ``parse`` each of *texts*; in a third of the time if they are as usual."""
+        if _USUAL(",".join([*texts, ""])) is not None:
+            pairs = "],[".join(texts).replace(_ZEROS, ",")
+            versions = _PAIRS.decode(f"[[{pairs}]]")
+            if len(versions) == len(texts):  # else one has a comma
+                return versions
+        return [cls.parse(text) for text in texts]
+
+    @classmethod
     def from_milliseconds(cls, milliseconds: int) -> Self:
         if not 0 <= milliseconds < 10**13:
             raise DecodeError(f"timestamp {str(milliseconds)[:60]} is not a version")
@@ -66,6 +80,9 @@ class Version(NamedTuple):
     def sortable(self) -> str:
         """The form for text columns: orders as the pair does, byte by byte."""
         return _SORTABLE % self
+
+
+_PAIRS = msgspec.json.Decoder(list[Version])
 
 
 class Operation(StrEnum):
@@ -139,6 +156,28 @@ class VersionedKey(NamedTuple):
         return None
 
 
+def parse_headers(headers: Headers) -> Mapping[str, str]:
+    """Return *headers* by name; a status has the names Status and Description."""
+    if isinstance(headers, bytes):
+        return dict(_parsed(headers)) if headers else {}
+    return headers
+
+
+def _parsed(raw: bytes) -> Iterator[tuple[str, str]]:
+    """``NATS/1.0[ status[ description]]``, then ``name: value`` lines."""
+    first, *lines = raw.decode("utf-8", "replace").split("\r\n")
+    _, _, inline = first.partition(" ")
+    status, _, description = inline.strip().partition(" ")
+    if status:
+        yield "Status", status
+    if description:
+        yield "Description", description
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if colon:
+            yield name.strip(), value.strip()
+
+
 class Message(msgspec.Struct, gc=False, eq=False):
     """What NATS delivered, and where it stands in the stream."""
 
@@ -146,7 +185,7 @@ class Message(msgspec.Struct, gc=False, eq=False):
     data: bytes  # the shop's
     sequence: int
     time: int  # nanoseconds since 1970, by the NATS server's clock
-    headers: Mapping[str, str] = {}
+    raw_headers: Headers = b""
     #: Bytes that it takes up until it is written, nearly; a packed row also unpacked.
     size: int = 0
 
@@ -162,6 +201,10 @@ class Message(msgspec.Struct, gc=False, eq=False):
         return same and dict(self.headers) == dict(other.headers)
 
     __hash__ = None  # type: ignore[assignment]  # as of all that can be changed
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return parse_headers(self.raw_headers)
 
     @property
     def table(self) -> str:

@@ -12,10 +12,11 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import msgspec
 
-from .decode import decode
+from .decode import decode, decode_usual
 from .errors import DecodeError
 from .event import ChangeEvent, Message
 from .failpoints import reached
@@ -29,6 +30,8 @@ log = logging.getLogger("eds.stream")
 #: One batch holds at most so many events and bytes.
 MAX_EVENTS = 5_000
 MAX_BYTES = 16 * 1024 * 1024  # half of what may be under way, see stream.credit
+
+_MODEL = attrgetter("table", "model_version")
 
 Schemas = Callable[[ChangeEvent], TableSchema | None]
 
@@ -220,16 +223,28 @@ class Intake:
         """Take what the stream hands on at once, all of it of one company."""
         lane = self.lanes[items[0].company]
         reached("decode.before")
+        messages: list[Message] = []
         for item in items:
             match item:
                 case Message():
-                    lane.queue.append(self._entry(item))
+                    messages.append(item)
                 case Heartbeat():
                     lane.heartbeat = item.sequence
                 case Gap():
                     self.gaps.append(item)
+        lane.queue.extend(self._entries(messages))
         reached("decode.after")
         self.arrived.set()
+
+    def _entries(self, messages: Sequence[Message]) -> Iterable[Entry]:
+        """What *messages* hold; one by one only if one of them is odd."""
+        drops = self._transforms.drops if self._transforms else None
+        if drops is None or not any(drops(message.table) for message in messages):
+            events = decode_usual(messages)
+            if events is not None:
+                self._met.update(zip(map(_MODEL, events), events, strict=True))
+                return map(Entry, messages, events)
+        return map(self._entry, messages)
 
     def _entry(self, message: Message) -> Entry:
         entry = Entry(message)
@@ -239,7 +254,7 @@ class Intake:
             entry.event = event = decode(message)
             if (grown := len(event.after) - len(message.data)) > 0:
                 message.size += grown
-            self._met.setdefault((event.table, event.model_version), event)
+            self._met[_MODEL(event)] = event
         except DecodeError as error:
             entry.error = error
         return entry

@@ -18,7 +18,6 @@ from eds_core.sql import SqlDriver, Step
 from eds_core.sql.books import Books
 from eds_core.sql.errors import Fault, decide
 from eds_core.sql.parts import parts
-from eds_core.sql.portable import key_text
 from eds_core.sql.reading import stored_version
 from eds_core.sql.tables import RealTable, Target
 
@@ -136,7 +135,7 @@ class PostgresDriver(SqlDriver):
                 target.statements["upsert"],
                 _json(b"[%b]" % b",".join([row.after for row in part])),
                 _array([str(row.version) for row in part]),
-                _texts([key_text(row.key) for row in part]),
+                _json_of([row.key for row in part]),
                 target.real.name,
             )
             for part in parts(rows, _BYTES_AT_ONCE, _size)
@@ -157,10 +156,10 @@ class PostgresDriver(SqlDriver):
         return self._run(
             target.statements["delete"],
             target.real.name,
-            _texts([key_text(key.key) for key in keys]),
+            _json_of([key.key for key in keys]),
             versions,
             versions,
-            *map(_texts, zip(*(key.key for key in keys), strict=True)),
+            *map(_json_of, zip(*(key.key for key in keys), strict=True)),
         )
 
     def read_rows(self, target: Target, after: Key | None, most: int) -> list[Row]:
@@ -188,9 +187,12 @@ def _json(data: bytes) -> Json:
     return Json(data, _as_it_is)
 
 
-def _texts(texts: Sequence[str]) -> Json:
-    """A JSON array: psycopg's own arrays of text cost more than all the rest."""
-    return _json(msgspec.json.encode(texts))
+def _json_of(keys: Sequence[str | Key]) -> Json:
+    """A JSON array: psycopg's own arrays of text cost more than all the rest.
+
+    The text that PostgreSQL takes a whole key in it for is that of ``key_text``.
+    """
+    return _json(msgspec.json.encode(keys))
 
 
 def _array(numbers: Sequence[str]) -> str:

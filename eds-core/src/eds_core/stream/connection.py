@@ -239,7 +239,7 @@ class Connection:
         """
 
         async def plainly(message: Msg) -> None:
-            headers = message.headers or {}
+            headers = message.headers or b""
             handler([Delivery(message.subject, message.reply, message.data, headers)])
 
         with transient(f"cannot subscribe to {subject}"):

@@ -17,7 +17,7 @@ from itertools import groupby
 from nats.aio.subscription import Subscription
 
 from eds_core.errors import FatalError, TransientError
-from eds_core.event import Message
+from eds_core.event import Message, parse_headers
 from eds_core.failpoints import reached
 
 from .answers import made_anew
@@ -225,10 +225,12 @@ class Consumer:
     def _in_order(self, deliveries: Iterable[Delivery]) -> list[Message]:
         """Make messages of what follows one another; with what does not we end."""
         last, number, pending = self.last, self._delivered, str(self.pending)
-        earliest = self._not_before - SKEW
+        earliest, usual = self._not_before - SKEW, f"{ACK}{STREAM}.{self.name}.1"
         messages: list[Message] = []
         for delivery in deliveries:
-            told, counted, time_, pending = ack_tokens(delivery.reply)
+            head, told, counted, time_, pending = delivery.reply.rsplit(".", 4)
+            if head != usual:
+                told, counted, time_, pending = ack_tokens(delivery.reply)
             sequence, at = int(told), int(time_)
             if int(counted) != number + 1 or sequence <= last:
                 self._lose(
@@ -243,7 +245,7 @@ class Consumer:
             subject, data = delivery.subject, delivery.data
             size = len(subject) + len(data) + _ENVELOPE
             messages.append(
-                Message(subject, data, sequence, at, delivery.headers, size)
+                Message(subject, data, sequence, at, delivery.raw_headers, size)
             )
         self._delivered, self.pending = number, int(pending)
         if self._connection.settings.trace:
@@ -261,7 +263,7 @@ class Consumer:
             self._connection.trace("rx", message.subject, told.encode())
 
     def _on_status(self, message: Delivery) -> None:
-        headers = message.headers
+        headers = parse_headers(message.raw_headers)
         status = headers.get("Status", "")
         if status == "100":
             self._on_heartbeat(headers)

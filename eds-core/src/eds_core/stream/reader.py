@@ -11,65 +11,22 @@ each connect (see ``Connection.open``).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from nats.errors import ProtocolError
+
+from eds_core.event import Headers
 
 from .client import CarefulClient, stream_of
 
 _READ = 256 * 1024  # bytes at once; a chunk that stays in the processor's cache
 _ROOM = 32 * 1024  # at least so much, behind a unit that has only begun
 _LONGEST_LINE = 1024 * 1024  # of one protocol line; INFO names a cluster's servers
-_HMSG = b"HMSG"
-_WITH_PAYLOAD = frozenset({b"MSG", _HMSG})
-_END = b"\r\n"
-_SID, _REPLY = 2, 4  # words of a line: where the id is; without a reply MSG has 4
-
-
-class Headers(Mapping[str, str]):
-    """A message's headers, parsed when somebody asks for them."""
-
-    __slots__ = ("_parsed", "_raw")
-
-    def __init__(self, raw: bytes) -> None:
-        self._raw = raw
-        self._parsed: dict[str, str] | None = None
-
-    def _all(self) -> dict[str, str]:
-        if self._parsed is None:
-            self._parsed = dict(_parse_headers(self._raw))
-        return self._parsed
-
-    def __getitem__(self, name: str) -> str:
-        return self._all()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
-
-    def __len__(self) -> int:
-        return len(self._all())
-
-    def __repr__(self) -> str:
-        return f"Headers({self._all()})"
-
-
-def _parse_headers(raw: bytes) -> Iterator[tuple[str, str]]:
-    """``NATS/1.0[ status[ description]]``, then ``name: value`` lines."""
-    first, *lines = raw.decode("utf-8", "replace").split("\r\n")
-    _, _, inline = first.partition(" ")
-    status, _, description = inline.strip().partition(" ")
-    if status:
-        yield "Status", status
-    if description:
-        yield "Description", description
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if colon:
-            yield name.strip(), value.strip()
-
-
-_NO_HEADERS: Mapping[str, str] = {}
+_MSG, _HMSG = b"MSG", b"HMSG"
+_END = b"\n"  # with a CR in front; one byte is found six times as fast as two
+_SID = 2  # the word of a line where the id is
+_REPLY = {_MSG: 5, _HMSG: 6}  # words of a line that names a reply
 
 
 class Delivery(msgspec.Struct, gc=False):
@@ -78,7 +35,7 @@ class Delivery(msgspec.Struct, gc=False):
     subject: str
     reply: str
     data: bytes
-    headers: Mapping[str, str] = _NO_HEADERS
+    raw_headers: Headers = b""
 
     def __repr__(self) -> str:  # never the data
         return f"Delivery({self.subject!r}, {self.reply!r}, {len(self.data)} bytes)"
@@ -135,8 +92,8 @@ class Reader(asyncio.BufferedProtocol):
         receiver: Handler | None = None
         while (line := chunk.find(_END, place)) >= 0:
             words = chunk[place:line].split()
-            begin = stop = line + 2
-            if words and words[0] in _WITH_PAYLOAD:
+            begin = stop = line + 1
+            if words and words[0] in _REPLY:
                 stop += int(words[-1]) + 2
             if stop > len(chunk):
                 self._needed = stop - place
@@ -181,10 +138,9 @@ def _hand_on(deliveries: list[Delivery], handler: Handler | None) -> None:
 
 def _delivery(words: list[bytes], chunk: bytes, begin: int, end: int) -> Delivery:
     """``MSG subject sid [reply] size`` or ``HMSG subject sid [reply] headers size``."""
-    headers, others = _NO_HEADERS, _REPLY
-    if words[0] == _HMSG:
-        behind, others = begin + int(words[-2]), _REPLY + 1
-        headers, begin = Headers(chunk[begin:behind]), behind
-    reply = str(words[3], "utf-8", "replace") if len(words) > others else ""
-    subject = str(words[1], "utf-8", "replace")
-    return Delivery(subject, reply, chunk[begin:end], headers)
+    kind, behind = words[0], begin
+    if kind == _HMSG:
+        behind += int(words[-2])
+    reply = words[3].decode("utf-8", "replace") if len(words) == _REPLY[kind] else ""
+    subject = words[1].decode("utf-8", "replace")
+    return Delivery(subject, reply, chunk[behind:end], chunk[begin:behind])
