@@ -159,10 +159,17 @@ def test_it_follows_what_happens(page, source):
     expect(wrong).to_contain_text("cannot be written to: no answer from db.example")
     expect(wrong).to_contain_text("To do: start the database")
     expect(page.locator("#figures")).to_contain_text("7,000 events")
+    order = page.get_by_role("row", name="order")
+    expect(order).to_contain_text("… waiting")
 
     source.snapshot = snapshot(replace(STREAMING, fetched=9, oldest=since))
     shows(page, "▲ Catching up: 2 min behind")
     expect(wrong).to_be_hidden()
+    expect(order).to_contain_text("… waiting")
+
+    source.snapshot = snapshot(replace(STREAMING, oldest=since, freshness=600.0))
+    shows(page, "✓ Up to date")  # what waits does so on purpose
+    expect(order).to_contain_text("✓ up to date")
 
     source.snapshot = snapshot(replace(STREAMING, parked=(PARKED,)))
     shows(page, "▲ Up to date but for 1 parked table")
@@ -171,6 +178,19 @@ def test_it_follows_what_happens(page, source):
     expect(wrong).to_contain_text("To do: drop it or give it a default")
 
     source.snapshot = snapshot()
+    shows(page, "✓ Up to date")
+
+
+def test_what_is_in_quarantine_is_not_left_without_advice(page, source):
+    advice = page.get_by_text("eds quarantine list URL")
+    shows(page, "✓ Up to date")
+    expect(advice).to_be_hidden()
+
+    kept = snapshot()
+    kept.views[0].totals.quarantined["order"] = 2
+    source.snapshot = kept
+
+    expect(advice).to_be_visible()
     shows(page, "✓ Up to date")
 
 
@@ -236,6 +256,17 @@ def test_everybody_can_read_it(page, source, scheme, width):
         (each["id"], each["nodes"][0]["html"]) for each in found.response["violations"]
     ]
     assert told == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("width", [320, 640])
+def test_letters_of_twice_the_size_fit(page, source, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    source.snapshot = snapshot(replace(STREAMING, parked=(PARKED,)))
+    shows(page, "▲ Up to date but for 1 parked table")
+
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -115,7 +115,7 @@ class Pipeline:
 
     def state(self) -> State:
         """How it stands; to be asked for in the stream's own thread."""
-        return self._standing.now(self._writer.conflicts)
+        return self._standing.now(self._writer.conflicts, self._destination.freshness)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Stream until stopped; call *ready* once everything is in place.

@@ -41,6 +41,7 @@ class State:
     reconnects: int = 0  # to the destination
     attempts: int = 0  # to reach the destination again, which failed
     conflicts: int = 0  # transactions that were done again at once
+    freshness: float = 0.0  # seconds that a change may wait for others on purpose
 
 
 class Standing:
@@ -76,7 +77,7 @@ class Standing:
         self.trouble = None
         self.reconnects += 1
 
-    def now(self, conflicts: int = 0) -> State:
+    def now(self, conflicts: int = 0, freshness: float = 0.0) -> State:
         """One look: a step for each company, and for each event being written."""
         writing = self.writing.changes if self.writing else ()
         return State(
@@ -92,6 +93,7 @@ class Standing:
             reconnects=self.reconnects,
             attempts=self.attempts,
             conflicts=conflicts,
+            freshness=freshness,
         )
 
     def _waiting_since(self) -> list[int]:

@@ -71,7 +71,7 @@ _HISTOGRAMS: Sequence[tuple[Callable[[Totals], Histogram], str, str]] = (
     (
         lambda totals: totals.processing,
         "eds_processing_duration_seconds",
-        "The same, in the steps of earlier servers",
+        "Time from publishing to commit, in the steps of earlier servers",
     ),
     (
         lambda totals: totals.flush_seconds,

@@ -11,6 +11,7 @@ from .meter import Table
 from .snapshot import Sample, Snapshot, View
 
 _PARKED_SHOWN = 200
+_LATE = 10.0  # seconds
 
 
 def status(snapshot: Snapshot) -> dict[str, object]:
@@ -53,6 +54,7 @@ def _view(view: View, now: float) -> dict[str, object]:
         "events": view.totals.events,
         "behind": view.behind,
         "lag": round(view.lag(now), 3),
+        "late": view.lag(now) > _LATE + view.state.freshness,
         "companies": view.state.companies,
         "quarantined": view.totals.quarantined.total(),
         "reconnects": view.state.reconnects + view.state.nats_reconnects,
