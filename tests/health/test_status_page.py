@@ -2,7 +2,6 @@
 
 import math
 import os
-import shutil
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from eds_core.health.http import HttpServer
 from eds_core.health.meter import Meter
@@ -21,8 +20,6 @@ from eds_core.ledger import Parked, TableStatus
 from eds_core.plugins import BatchReport
 from eds_core.standing import Reason, State
 
-VARIABLE = "EDS_TEST_CHROMIUM"
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 PICTURE = Path(__file__).parents[2] / "docs" / "status-page.png"
 PHONE = {"width": 390, "height": 844}
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
@@ -34,22 +31,6 @@ PARKED = Parked(
     'column "own" of the table is NOT NULL and EDS does not know it',
     "drop it or give it a default; then `eds resume inventory_part URL`",
 )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    program = os.environ.get(VARIABLE) or next(
-        filter(None, map(shutil.which, NAMES)), ""
-    )
-    if not program:
-        pytest.skip(f"no Chromium here: install chromium, or name one in {VARIABLE}")
-    root = os.geteuid() == 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox"] if root else []
-        )
-        yield browser
-        browser.close()
 
 
 def totals(tables, events=1, latencies=(0.01,), now=None):
