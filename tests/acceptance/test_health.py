@@ -115,12 +115,14 @@ def test_it_is_not_ready_while_the_database_is_away(tmp_path, own_postgres):
             await shop_is_at(url, sandbox, server=server)
             await until(lambda: ask(base, "readyz")[0] == 200, 20, server.tail)
             await until(lambda: status(base)["behind"] == 0, 20, server.tail)
+            await server.says("PostgreSQL: connected again")
             return words, shown, alive, metrics(base)
 
     words, shown, alive, found = asyncio.run(scenario())
 
     assert words.startswith("PostgreSQL (postgresql://")
     assert "cannot be written to: " in words
+    assert "[E2101]" in words
     assert alive == 200
     assert not shown["ready"]
     assert shown["reasons"][0]["text"] in words

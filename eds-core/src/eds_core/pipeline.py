@@ -259,6 +259,7 @@ class Pipeline:
                 )
             else:
                 self._standing.recovered()
+                log.info("%s: connected again", self._destination.title)
                 return work
 
     def _reopen(self) -> None:

@@ -161,7 +161,8 @@ class Server:
 
     def _one_ready(self, url: str) -> None:
         self._ready += 1
-        log.info("streaming %d companies to %s", len(self._companies), redact(url))
+        where, companies = redact(url), len(self._companies)
+        log.info("streaming to %s, companies: %d", where, companies)
         if self._ready == len(self._pipelines):
             log.info("ready")
             self._on_ready()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .errors import EdsError
+from .errors import EdsError, coded
 from .intake import Intake
 from .ledger import Parked
 from .positions import Positions
@@ -63,15 +63,14 @@ class Standing:
         self.reconnects = 0
         self.attempts = 0
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: EdsError) -> None:
         """The destination cannot be written to, or not reached again."""
         self.attempts += self.trouble is not None
         self.ended(error)
 
-    def ended(self, error: Exception) -> None:
+    def ended(self, error: EdsError) -> None:
         """It was *error* that ended the stream."""
-        advice = error.advice if isinstance(error, EdsError) else ""
-        self.trouble = Reason(str(error), advice)
+        self.trouble = Reason(coded(error), error.advice)
 
     def recovered(self) -> None:
         self.trouble = None
