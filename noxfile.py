@@ -198,7 +198,7 @@ def release(session: nox.Session) -> None:
     uv("build", "--quiet", "--package", name, "--clear", "--out-dir", "dist")
     session.log(
         f"read the diff, then: git commit -am '{name} {version}'; "
-        f"git tag {name}-v{version}; git push --follow-tags"
+        f"git tag -m {name}-v{version} {name}-v{version}; git push --follow-tags"
     )
 
 
