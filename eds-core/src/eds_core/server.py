@@ -191,7 +191,10 @@ class Server:
         def stop(number: signal.Signals) -> None:
             log.info("%s: finishing the batch", number.name)
             for other in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(other)  # a second one ends at once
+                loop.remove_signal_handler(other)
+                # A second one ends at once, as a crash does: Python's own way with
+                # SIGINT would wait for the thread that writes.
+                signal.signal(other, signal.SIG_DFL)
             self.stop()
 
         for number in (signal.SIGINT, signal.SIGTERM):
