@@ -162,6 +162,18 @@ def test_it_follows_what_happens(page, source):
     shows(page, "✓ Up to date")
 
 
+def test_credentials_that_end_soon_are_no_news_too_late(page, source):
+    source.snapshot = replace(snapshot(), expires=time.time() + 15 * 86400)
+    shows(page, "✓ Up to date")
+
+    source.snapshot = replace(snapshot(), expires=time.time() + 13 * 86400)
+
+    shows(page, "▲ Up to date, but the credentials end soon")
+    wrong = page.get_by_role("region", name="What is wrong now")
+    expect(wrong).to_contain_text("The credentials are good until ")
+    expect(wrong).to_contain_text("To do: ask Shopmonkey for a new file")
+
+
 def test_what_is_in_quarantine_is_not_left_without_advice(page, source):
     advice = page.get_by_text("eds quarantine list URL")
     shows(page, "✓ Up to date")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import math
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -118,7 +119,6 @@ class Server:
 
         Raises the first error of a destination that never became ready.
         """
-        _warn_of(self._credentials)
         for destination in self._destinations:
             feed = Feed(self._settings(), self._options.prefix)
             options = self._pipeline_options(first=not self._pipelines)
@@ -127,6 +127,7 @@ class Server:
             self._on_signals()
         runs = zip(self._options.urls, self._pipelines, strict=True)
         with self._health:
+            self._tell_of(self._credentials)
             besides = [
                 asyncio.create_task(self._look_at_credentials()),
                 asyncio.create_task(self._health.watch(self._states)),
@@ -176,9 +177,16 @@ class Server:
             except ConfigError as error:
                 log.warning("%s", told(error))
                 continue
-            _warn_of(found)
+            self._tell_of(found)
             if found.companies != self._credentials.companies:
                 log.warning("%s names other companies now: restart EDS", found.path)
+
+    def _tell_of(self, credentials: Credentials) -> None:
+        """Where people look: the log, the status page, the metrics."""
+        expires = credentials.expires
+        self._health.expires = expires.timestamp() if expires else math.inf
+        for warning in credentials.warnings(datetime.now(UTC)):
+            log.warning("%s", warning)
 
     def stop(self) -> None:
         """Finish what is being written, then end with exit code 0."""
@@ -241,11 +249,6 @@ def _chosen(credentials: Credentials, some: Sequence[str]) -> tuple[str, ...]:
             advice="--company takes ids of companies that the credentials name",
         )
     return tuple(c for c in credentials.companies if not some or c in some)
-
-
-def _warn_of(credentials: Credentials) -> None:
-    for warning in credentials.warnings(datetime.now(UTC)):
-        log.warning("%s", warning)
 
 
 def spare_the_collector() -> None:
