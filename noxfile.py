@@ -20,6 +20,7 @@ SOURCES = os.pathsep.join(str(ROOT / name / "src") for name in DISTRIBUTIONS)
 SIDE_BY_SIDE = ("-n", "2", "--dist", "loadscope")
 SURVIVES = "EDS_TEST_SURVIVES"
 EXAMPLES = "EDS_TEST_FUZZ_EXAMPLES"
+SITE = "EDS_TEST_SITE"
 ABOUT_NATS = (
     "tests/stream",
     *(f"tests/faults/test_{n}.py" for n in ("nats", "stream")),
@@ -151,10 +152,11 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation; a broken reference is an error."""
-    sync(session, "--group", "docs")
+    """Build the documentation, where a broken reference is an error; look at it."""
+    sync(session, "--group", "docs", "--group", "tests")
     out = ROOT / "docs" / "_build" / "html"
     session.run("sphinx-build", "-n", "-W", "-q", "docs", str(out), *session.posargs)
+    session.run("pytest", "-q", "tests/site", env={SITE: str(out)})
 
 
 @nox.session(reuse_venv=False)
@@ -197,7 +199,7 @@ def release(session: nox.Session) -> None:
     uv("build", "--quiet", "--package", name, "--clear", "--out-dir", "dist")
     session.log(
         f"read the diff, then: git commit -am '{name} {version}'; "
-        f"git tag {name}-v{version}; git push --follow-tags"
+        f"git tag -m {name}-v{version} {name}-v{version}; git push --follow-tags"
     )
 
 

@@ -33,6 +33,9 @@ suppress_warnings = ["ref.python"]  # `type` is Python's, and no column's
 
 html_theme = "furo"
 html_title = f"EDS {release}"
+html_static_path = ["_static"]
+html_js_files = [("readable.js", {"defer": "defer"})]
+html_copy_source = False  # who wants to see the source has the repository
 
 # A name of eds_core is there when it was used; autodoc lists what is there.
 PUBLIC = {name: getattr(eds_core, name) for name in eds_core.__all__}

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 import servers
 
-pytest_plugins = ["pytester", "required", "survives"]
+pytest_plugins = ["pytester", "required", "survives", "browser"]
 
 # No test takes its options from a file of whoever runs it.
 os.environ["EDS_CONFIG"] = os.devnull

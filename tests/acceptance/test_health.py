@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import socket
+import time
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
@@ -12,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from acceptance.harness import shop_is_at, starting, streaming, until
+from acceptance.harness import serving, shop_is_at, starting, streaming, until
 from acceptance.tables import execute
-from eds_core.sandbox import COMPANY
+from eds_core.sandbox import COMPANY, Sandbox
 
 
 async def base_of(server):
@@ -115,12 +116,14 @@ def test_it_is_not_ready_while_the_database_is_away(tmp_path, own_postgres):
             await shop_is_at(url, sandbox, server=server)
             await until(lambda: ask(base, "readyz")[0] == 200, 20, server.tail)
             await until(lambda: status(base)["behind"] == 0, 20, server.tail)
+            await server.says("PostgreSQL: connected again")
             return words, shown, alive, metrics(base)
 
     words, shown, alive, found = asyncio.run(scenario())
 
     assert words.startswith("PostgreSQL (postgresql://")
     assert "cannot be written to: " in words
+    assert "[E2101]" in words
     assert alive == 200
     assert not shown["ready"]
     assert shown["reasons"][0]["text"] in words
@@ -149,6 +152,24 @@ def test_it_is_not_ready_while_nats_is_away(tmp_path, sqlite_url):
     assert words.startswith("no connection to NATS: ")
     assert "TCP port 4222" in words
     assert found["eds_reconnects_total", "nats"] == 1
+
+
+def test_credentials_that_expire_soon_are_shown_from_the_start(tmp_path, sqlite_url):
+    end = int(time.time()) + 86_400
+
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            soon = sandbox.issue(expires=end)
+            async with serving(sandbox, sqlite_url, credentials=soon) as server:
+                base = await base_of(server)
+                await until(lambda: status(base)["expires"], 20, server.tail)
+                return status(base), metrics(base)
+
+    shown, found = asyncio.run(scenario())
+
+    assert shown["expires"] == end
+    assert any("expires at" in each["text"] for each in shown["problems"])
+    assert found["eds_credentials_expire_timestamp_seconds",] == end
 
 
 def test_a_parked_table_is_shown_with_reason_and_advice(tmp_path, postgres_url):

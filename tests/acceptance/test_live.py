@@ -49,8 +49,12 @@ class Terminal:
             pass  # nobody writes to it any more
 
     @property
+    def raw(self):
+        return self._said.decode("utf-8", "replace")
+
+    @property
     def text(self):
-        return _ESCAPES.sub("", self._said.decode("utf-8", "replace"))
+        return _ESCAPES.sub("", self.raw)
 
     async def says(self, pattern):
         await until(
@@ -86,14 +90,15 @@ def test_a_terminal_shows_how_fast_and_how_fresh(tmp_path, sqlite_url):
                     await sandbox.publish(sandbox.shop.insert("brand"))
                 await shown.says(r"3 brand")
                 code = await shown.stop()
-                return code, shown.text
+                return code, shown.text, shown.raw
 
-    code, text = asyncio.run(scenario())
+    code, text, raw = asyncio.run(scenario())
 
     assert code == 0
     assert re.search(r"events +events/s +latency p50 +p99 +behind +quarantined", text)
     assert "SIGINT: finishing the batch" in text
     assert "Traceback" not in text
+    assert "\x1b[?25h" in raw.partition("3 brand")[0]  # also for who is killed
     last = text.rpartition("events/s")[2]  # the last frame stays
     assert "3 brand" in last
 

@@ -5,6 +5,7 @@ import json
 import re
 import signal
 import time
+from contextlib import closing
 from datetime import datetime
 
 import pytest
@@ -21,7 +22,7 @@ from acceptance.harness import (
     streaming,
     until,
 )
-from acceptance.tables import table_names, value
+from acceptance.tables import connect, table_names, value
 from eds_core.sandbox import COMPANY, Sandbox, disconnect
 
 HOUR = ("--consumer-start-time", "1h")
@@ -218,6 +219,32 @@ def test_sigterm_finishes_the_batch_and_exits_0(tmp_path, url):
 
 def test_control_c_finishes_the_batch_and_exits_0(tmp_path, sqlite_url):
     interrupted(tmp_path, sqlite_url, signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_the_server_at_once(tmp_path, postgres_url, number):
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+    async def scenario():
+        async with Sandbox(tmp_path) as sandbox:
+            with starting(sandbox, postgres_url, args=HOUR) as server:
+                await sandbox.publish(sandbox.shop.insert("brand"))
+                await shop_is_at(postgres_url, sandbox, server=server)
+                with closing(connect(postgres_url)) as other:
+                    other.execute("BEGIN")
+                    other.execute("LOCK TABLE brand")
+                    await sandbox.publish(sandbox.shop.insert("brand"))
+                    stuck = lambda: value(postgres_url, waiting)  # noqa: E731 - one question
+                    await until(stuck, 20, server.tail)
+                    server.send(number)
+                    await server.says(f"{number.name}: finishing the batch")
+                    server.send(number)
+                    assert await server.ended(5) == -number, server.tail()
+                    other.execute("ROLLBACK")
+            async with serving(sandbox, postgres_url) as server:
+                await shop_is_at(postgres_url, sandbox, server=server)
+
+    asyncio.run(scenario())
 
 
 def interrupted(tmp_path, url, number):

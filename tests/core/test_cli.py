@@ -66,6 +66,13 @@ def test_help_names_every_command():
         assert command in result.output
 
 
+def test_the_guides_program_alone_is_the_server():
+    result = CliRunner().invoke(main, [], prog_name="eds-server")
+
+    assert result.exit_code == 2
+    assert "no credentials: --creds is missing" in result.output
+
+
 def test_the_guides_program_lists_the_servers_options():
     result = CliRunner().invoke(main, ["--help"], prog_name="eds-server")
 

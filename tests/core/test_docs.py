@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from eds_core.sql.books import Books
 from eds_driver_mysql import connecting as mysql
 from eds_driver_snowflake import address as snowflake
 from eds_driver_sqlserver import address as sqlserver
@@ -82,6 +83,14 @@ def test_every_rule_names_tests_that_exist():
 
     assert len(named) > 50
     assert named - there == set()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/how-it-works.md"])
+def test_every_table_of_ours_is_told_of(page):
+    """Whoever finds one in his database has to be able to look it up."""
+    told = set(re.findall(r"`(_eds_\w+)`", (TOP / page).read_text()))
+
+    assert {table.name for table in Books().all} - told == set()
 
 
 def _text(path):

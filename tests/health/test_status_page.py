@@ -2,7 +2,6 @@
 
 import math
 import os
-import shutil
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from eds_core.health.http import HttpServer
 from eds_core.health.meter import Meter
@@ -21,8 +20,6 @@ from eds_core.ledger import Parked, TableStatus
 from eds_core.plugins import BatchReport
 from eds_core.standing import Reason, State
 
-VARIABLE = "EDS_TEST_CHROMIUM"
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 PICTURE = Path(__file__).parents[2] / "docs" / "status-page.png"
 PHONE = {"width": 390, "height": 844}
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
@@ -34,22 +31,6 @@ PARKED = Parked(
     'column "own" of the table is NOT NULL and EDS does not know it',
     "drop it or give it a default; then `eds resume inventory_part URL`",
 )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    program = os.environ.get(VARIABLE) or next(
-        filter(None, map(shutil.which, NAMES)), ""
-    )
-    if not program:
-        pytest.skip(f"no Chromium here: install chromium, or name one in {VARIABLE}")
-    root = os.geteuid() == 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox"] if root else []
-        )
-        yield browser
-        browser.close()
 
 
 def totals(tables, events=1, latencies=(0.01,), now=None):
@@ -159,10 +140,17 @@ def test_it_follows_what_happens(page, source):
     expect(wrong).to_contain_text("cannot be written to: no answer from db.example")
     expect(wrong).to_contain_text("To do: start the database")
     expect(page.locator("#figures")).to_contain_text("7,000 events")
+    order = page.get_by_role("row", name="order")
+    expect(order).to_contain_text("… waiting")
 
     source.snapshot = snapshot(replace(STREAMING, fetched=9, oldest=since))
     shows(page, "▲ Catching up: 2 min behind")
     expect(wrong).to_be_hidden()
+    expect(order).to_contain_text("… waiting")
+
+    source.snapshot = snapshot(replace(STREAMING, oldest=since, freshness=600.0))
+    shows(page, "✓ Up to date")  # what waits does so on purpose
+    expect(order).to_contain_text("✓ up to date")
 
     source.snapshot = snapshot(replace(STREAMING, parked=(PARKED,)))
     shows(page, "▲ Up to date but for 1 parked table")
@@ -171,6 +159,31 @@ def test_it_follows_what_happens(page, source):
     expect(wrong).to_contain_text("To do: drop it or give it a default")
 
     source.snapshot = snapshot()
+    shows(page, "✓ Up to date")
+
+
+def test_credentials_that_end_soon_are_no_news_too_late(page, source):
+    source.snapshot = replace(snapshot(), expires=time.time() + 15 * 86400)
+    shows(page, "✓ Up to date")
+
+    source.snapshot = replace(snapshot(), expires=time.time() + 13 * 86400)
+
+    shows(page, "▲ Up to date, but the credentials end soon")
+    wrong = page.get_by_role("region", name="What is wrong now")
+    expect(wrong).to_contain_text("The credentials are good until ")
+    expect(wrong).to_contain_text("To do: ask Shopmonkey for a new file")
+
+
+def test_what_is_in_quarantine_is_not_left_without_advice(page, source):
+    advice = page.get_by_text("eds quarantine list URL")
+    shows(page, "✓ Up to date")
+    expect(advice).to_be_hidden()
+
+    kept = snapshot()
+    kept.views[0].totals.quarantined["order"] = 2
+    source.snapshot = kept
+
+    expect(advice).to_be_visible()
     shows(page, "✓ Up to date")
 
 
@@ -236,6 +249,17 @@ def test_everybody_can_read_it(page, source, scheme, width):
         (each["id"], each["nodes"][0]["html"]) for each in found.response["violations"]
     ]
     assert told == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("width", [320, 640])
+def test_letters_of_twice_the_size_fit(page, source, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    source.snapshot = snapshot(replace(STREAMING, parked=(PARKED,)))
+    shows(page, "▲ Up to date but for 1 parked table")
+
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -25,13 +25,14 @@ def run(*command, **options):
     environment.pop("VIRTUAL_ENV", None)
     done = subprocess.run(
         [*map(str, command)],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=options.pop("stderr", subprocess.PIPE),
         text=True,
         check=False,
         env=environment,
         **options,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
     return done.stdout
 
 
@@ -102,12 +103,29 @@ def test_the_file_with_options_is_one_that_the_server_takes(tmp_path):
     assert "EDS_CONFIG=/etc/eds/eds.toml" in UNIT.read_text()
 
 
-def test_a_release_has_its_version_and_its_news(tmp_path):
-    tree = copied_tree(tmp_path)
+@pytest.fixture
+def repository(tmp_path):
+    """A clone of a repository that has this tree, and where that one is."""
+    origin, tree = tmp_path / "origin.git", copied_tree(tmp_path / "tree")
+    run("git", "init", "-q", "--bare", origin)
+    run("git", "init", "-q", "-b", "main", tree)
+    for name, value in (("user.name", "EDS"), ("user.email", "eds@example.com")):
+        run("git", "config", name, value, cwd=tree)
+    run("git", "add", "--all", cwd=tree)
+    run("git", "commit", "-q", "-m", "all of it", cwd=tree)
+    run("git", "remote", "add", "origin", origin, cwd=tree)
+    run("git", "push", "-q", "-u", "origin", "main", cwd=tree)
+    return origin, tree
+
+
+def test_a_release_has_its_version_its_news_and_its_tag(repository):
+    origin, tree = repository
     core = tree / "eds-core"
 
     release = ("-s", "release", "--", "eds-core", "0.1.1")
-    run(sys.executable, "-m", "nox", *release, cwd=tree)
+    told = run(
+        sys.executable, "-m", "nox", *release, cwd=tree, stderr=subprocess.STDOUT
+    )
 
     project = tomllib.loads((core / "pyproject.toml").read_text())["project"]
     assert project["version"] == "0.1.1"
@@ -115,6 +133,21 @@ def test_a_release_has_its_version_and_its_news(tmp_path):
     assert [path.name for path in (core / "changes").iterdir()] == ["README.md"]
     built = {path.name for path in (tree / "dist").iterdir()} - {".gitignore"}
     assert built == {"eds_core-0.1.1-py3-none-any.whl", "eds_core-0.1.1.tar.gz"}
+
+    what_is_left = re.search(r"read the diff, then: (git .*)", told)[1]
+    run("bash", "-ec", what_is_left, cwd=tree)
+    assert run("git", "tag", "--list", cwd=origin) == "eds-core-v0.1.1\n"
+    assert run("git", "status", "--porcelain", cwd=tree) == ""
+
+
+def test_what_is_secret_beside_the_compose_file_gets_into_no_commit_and_no_image():
+    compose = OPS / "docker" / "compose.yaml"
+    secrets = re.findall(r"^#   (\S+)  ", compose.read_text(), re.MULTILINE)
+    assert secrets == ["shop.creds", ".env"]
+    for name in secrets:
+        run("git", "check-ignore", compose.with_name(name), cwd=ROOT)
+    patterns = (ROOT / ".dockerignore").read_text().split()
+    assert {"**/*.creds", "**/.env"} <= set(patterns)
 
 
 def test_every_file_that_is_mounted_is_there():

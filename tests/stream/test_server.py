@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from contextlib import asynccontextmanager
 
@@ -29,7 +30,7 @@ async def running(sandbox, url, credentials):
     server = Server(options, (), ready.set, signals=False)
     serving = asyncio.create_task(server.run())
     await asyncio.wait_for(ready.wait(), 10)
-    yield
+    yield server
     server.stop()
     assert await serving is Exit.OK
 
@@ -39,11 +40,15 @@ def test_credentials_that_come_to_their_end_are_warned_of_again(
 ):
     async def scenario(sandbox):
         mine = sandbox.issue()
-        async with running(sandbox, sqlite_url, mine):
+        endless = mine.read_text()
+        async with running(sandbox, sqlite_url, mine) as server:
             assert "expires at" not in caplog.text
-            soon_over = sandbox.issue(expires=int(time.time()) + 3600)
-            mine.write_text(soon_over.read_text())
+            end = int(time.time()) + 3600
+            mine.write_text(sandbox.issue(expires=end).read_text())
             await soon(lambda: "expires at" in caplog.text)
+            await soon(lambda: server.snapshot.expires == end)
+            mine.write_text(endless)
+            await soon(lambda: server.snapshot.expires == math.inf)
 
     in_sandbox(tmp_path, scenario)
 

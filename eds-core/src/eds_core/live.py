@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -38,28 +37,34 @@ def view(
 
 
 def _figures(pulse: Pulse) -> RenderableType:
-    figures = Table.grid(padding=(0, 3))
-    for _ in range(6):
-        figures.add_column(justify="right")
-    names = ("events", "events/s", "latency p50", "p99", "behind", "quarantined")
-    figures.add_row(*(Text(name, style="dim") for name in names))
-    figures.add_row(
-        Text(f"{pulse.events:,}", style="bold"),
-        Text(f"{pulse.rate:,.0f}", style="bold green"),
-        milliseconds(pulse.latency(0.5)),
-        milliseconds(pulse.latency(0.99)),
-        f"{pulse.pending:,}",
-        Text(str(pulse.quarantined), style="red" if pulse.quarantined else ""),
+    """Side by side where the terminal is wide enough, else one below the other."""
+    lost = "red" if pulse.quarantined else ""
+    figures = (
+        ("events", f"{pulse.events:,}", "bold"),
+        ("events/s", f"{pulse.rate:,.0f}", "bold green"),
+        ("latency p50", milliseconds(pulse.latency(0.5)), ""),
+        ("p99", milliseconds(pulse.latency(0.99)), ""),
+        ("behind", f"{pulse.pending:,}", ""),
+        ("quarantined", str(pulse.quarantined), lost),
     )
-    return figures
+    return Columns(
+        [
+            Text.assemble((name, "dim"), "\n", (value, style), justify="right")
+            for name, value, style in figures
+        ],
+        padding=(0, 3),
+    )
 
 
 def _tables(pulse: Pulse) -> RenderableType:
     """The tables with most changes, and how many there are besides."""
     busiest = pulse.rows.most_common(_TABLES_SHOWN)
     cells: list[RenderableType] = [
-        Text.assemble((f"{count:>6,} ", "bold"), table) for table, count in busiest
+        Text.assemble(
+            (f"{count:>6,} ", "bold"), table, no_wrap=True, overflow="ellipsis"
+        )
+        for table, count in busiest
     ]
     if (more := len(pulse.rows) - len(busiest)) > 0:
-        cells.append(Text(f"       and {more} more tables", style="dim"))
+        cells.append(Text(f"       and {more} more tables", style="dim", no_wrap=True))
     return Columns(cells, equal=True, expand=True)

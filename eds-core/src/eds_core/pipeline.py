@@ -115,7 +115,7 @@ class Pipeline:
 
     def state(self) -> State:
         """How it stands; to be asked for in the stream's own thread."""
-        return self._standing.now(self._writer.conflicts)
+        return self._standing.now(self._writer.conflicts, self._destination.freshness)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Stream until stopped; call *ready* once everything is in place.
@@ -259,6 +259,7 @@ class Pipeline:
                 )
             else:
                 self._standing.recovered()
+                log.info("%s: connected again", self._destination.title)
                 return work
 
     def _reopen(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import math
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -118,7 +119,6 @@ class Server:
 
         Raises the first error of a destination that never became ready.
         """
-        _warn_of(self._credentials)
         for destination in self._destinations:
             feed = Feed(self._settings(), self._options.prefix)
             options = self._pipeline_options(first=not self._pipelines)
@@ -127,6 +127,7 @@ class Server:
             self._on_signals()
         runs = zip(self._options.urls, self._pipelines, strict=True)
         with self._health:
+            self._tell_of(self._credentials)
             besides = [
                 asyncio.create_task(self._look_at_credentials()),
                 asyncio.create_task(self._health.watch(self._states)),
@@ -161,7 +162,8 @@ class Server:
 
     def _one_ready(self, url: str) -> None:
         self._ready += 1
-        log.info("streaming %d companies to %s", len(self._companies), redact(url))
+        where, companies = redact(url), len(self._companies)
+        log.info("streaming to %s, companies: %d", where, companies)
         if self._ready == len(self._pipelines):
             log.info("ready")
             self._on_ready()
@@ -175,9 +177,16 @@ class Server:
             except ConfigError as error:
                 log.warning("%s", told(error))
                 continue
-            _warn_of(found)
+            self._tell_of(found)
             if found.companies != self._credentials.companies:
                 log.warning("%s names other companies now: restart EDS", found.path)
+
+    def _tell_of(self, credentials: Credentials) -> None:
+        """Where people look: the log, the status page, the metrics."""
+        expires = credentials.expires
+        self._health.expires = expires.timestamp() if expires else math.inf
+        for warning in credentials.warnings(datetime.now(UTC)):
+            log.warning("%s", warning)
 
     def stop(self) -> None:
         """Finish what is being written, then end with exit code 0."""
@@ -190,7 +199,10 @@ class Server:
         def stop(number: signal.Signals) -> None:
             log.info("%s: finishing the batch", number.name)
             for other in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(other)  # a second one ends at once
+                loop.remove_signal_handler(other)
+                # A second one ends at once, as a crash does: Python's own way with
+                # SIGINT would wait for the thread that writes.
+                signal.signal(other, signal.SIG_DFL)
             self.stop()
 
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -237,11 +249,6 @@ def _chosen(credentials: Credentials, some: Sequence[str]) -> tuple[str, ...]:
             advice="--company takes ids of companies that the credentials name",
         )
     return tuple(c for c in credentials.companies if not some or c in some)
-
-
-def _warn_of(credentials: Credentials) -> None:
-    for warning in credentials.warnings(datetime.now(UTC)):
-        log.warning("%s", warning)
 
 
 def spare_the_collector() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .errors import EdsError
+from .errors import EdsError, coded
 from .intake import Intake
 from .ledger import Parked
 from .positions import Positions
@@ -41,6 +41,7 @@ class State:
     reconnects: int = 0  # to the destination
     attempts: int = 0  # to reach the destination again, which failed
     conflicts: int = 0  # transactions that were done again at once
+    freshness: float = 0.0  # seconds that a change may wait for others on purpose
 
 
 class Standing:
@@ -62,21 +63,20 @@ class Standing:
         self.reconnects = 0
         self.attempts = 0
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: EdsError) -> None:
         """The destination cannot be written to, or not reached again."""
         self.attempts += self.trouble is not None
         self.ended(error)
 
-    def ended(self, error: Exception) -> None:
+    def ended(self, error: EdsError) -> None:
         """It was *error* that ended the stream."""
-        advice = error.advice if isinstance(error, EdsError) else ""
-        self.trouble = Reason(str(error), advice)
+        self.trouble = Reason(coded(error), error.advice)
 
     def recovered(self) -> None:
         self.trouble = None
         self.reconnects += 1
 
-    def now(self, conflicts: int = 0) -> State:
+    def now(self, conflicts: int = 0, freshness: float = 0.0) -> State:
         """One look: a step for each company, and for each event being written."""
         writing = self.writing.changes if self.writing else ()
         return State(
@@ -92,6 +92,7 @@ class Standing:
             reconnects=self.reconnects,
             attempts=self.attempts,
             conflicts=conflicts,
+            freshness=freshness,
         )
 
     def _waiting_since(self) -> list[int]:

@@ -70,8 +70,8 @@ class Commands(click.Group):
         return None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if ctx.info_name == "eds-server" and args and args[0] in ("-h", "--help"):
-            return super().parse_args(ctx, [_SERVER, *args])  # its options are meant
+        if ctx.info_name == "eds-server" and args[:1] in ([], ["-h"], ["--help"]):
+            return super().parse_args(ctx, [_SERVER, *args])  # the server is meant
         return super().parse_args(ctx, with_command(args))
 
     def invoke(self, ctx: click.Context) -> object:

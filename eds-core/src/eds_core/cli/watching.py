@@ -28,6 +28,7 @@ async def _run(options: ServerOptions, plugins: Sequence[object]) -> Exit:
     server = Server(options, plugins, observers=pulses)
     # A log that goes to a file stays there.
     with Live(auto_refresh=False, redirect_stderr=sys.stderr.isatty()) as live:
+        live.console.show_cursor()  # who is killed cannot put it back
         showing = asyncio.create_task(_show(live, server, pulses))
         try:
             with logged_above():

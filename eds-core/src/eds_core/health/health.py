@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -54,6 +55,7 @@ class Health:
         self._http: HttpServer | None = None
         self._failed = False  # and it was said
         self._beat = self._last = time.monotonic()
+        self.expires = math.inf  # when the credentials do, seconds since 1970
         self.snapshot = Snapshot(time.time(), time.time())
 
     @property
@@ -126,6 +128,7 @@ class Health:
             ],
             tuple(self._samples),
             self._problems.latest(),
+            self.expires,
         )
         self._minutes.look(found.views, now)
 

@@ -71,7 +71,7 @@ _HISTOGRAMS: Sequence[tuple[Callable[[Totals], Histogram], str, str]] = (
     (
         lambda totals: totals.processing,
         "eds_processing_duration_seconds",
-        "The same, in the steps of earlier servers",
+        "Time from publishing to commit, in the steps of earlier servers",
     ),
     (
         lambda totals: totals.flush_seconds,
@@ -119,6 +119,11 @@ class _Collector:
         build = GaugeMetricFamily("eds_build_info", "Always 1", labels=["version"])
         build.add_metric([version("eds-core")], 1)
         yield build
+        yield GaugeMetricFamily(
+            "eds_credentials_expire_timestamp_seconds",
+            "When the credentials expire, seconds since 1970; +Inf: never",
+            self._snapshot.expires,
+        )
 
 
 def _total_events(views: Iterable[View]) -> Metric:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -71,6 +72,7 @@ class Snapshot:
     views: Sequence[View] = ()
     samples: Sequence[Sample] = ()
     problems: Sequence[Problem] = ()
+    expires: float = math.inf  # when the credentials do, seconds since 1970
 
     @property
     def reasons(self) -> list[Reason]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from eds_core.credentials import EXPIRES_SOON
 from eds_core.ledger import Parked
 from eds_core.standing import Reason
 
@@ -11,6 +12,7 @@ from .meter import Table
 from .snapshot import Sample, Snapshot, View
 
 _PARKED_SHOWN = 200
+_LATE = 10.0  # seconds
 
 
 def status(snapshot: Snapshot) -> dict[str, object]:
@@ -23,6 +25,7 @@ def status(snapshot: Snapshot) -> dict[str, object]:
         "reasons": [_reason(reason) for reason in snapshot.reasons],
         "behind": snapshot.behind,
         "lag": round(snapshot.lag, 3),
+        "expires": _expires(snapshot),
         "destinations": [_view(view, snapshot.at) for view in snapshot.views],
         "samples": [_sample(sample) for sample in snapshot.samples],
         "problems": [
@@ -30,6 +33,12 @@ def status(snapshot: Snapshot) -> dict[str, object]:
             for p in snapshot.problems
         ],
     }
+
+
+def _expires(snapshot: Snapshot) -> float | None:
+    """When the credentials do; None as long as it is far away."""
+    soon = snapshot.at + EXPIRES_SOON.total_seconds()
+    return snapshot.expires if snapshot.expires <= soon else None
 
 
 def _reason(reason: Reason) -> dict[str, str]:
@@ -53,6 +62,7 @@ def _view(view: View, now: float) -> dict[str, object]:
         "events": view.totals.events,
         "behind": view.behind,
         "lag": round(view.lag(now), 3),
+        "late": view.lag(now) > _LATE + view.state.freshness,
         "companies": view.state.companies,
         "quarantined": view.totals.quarantined.total(),
         "reconnects": view.state.reconnects + view.state.nats_reconnects,
