@@ -144,6 +144,7 @@ def test_the_variable_names_a_file_and_the_option_another(here, monkeypatch):
         ("creds = true", ("creds takes a text",)),
         ('creds = ["a", "b"]', ("one value, and not a list",)),
         ("url = [{}]", ("url takes a text",)),
+        ("yes = true", ("yes does not stand in a file", "--yes", "EDS_YES")),
         ("creds = x", ("eds.toml is not TOML", "line 1")),
         ('health-port = "on"', ("'on' is neither a port", "(eds.toml)")),
         ('server = "http://x"', ("--server", "(eds.toml)")),

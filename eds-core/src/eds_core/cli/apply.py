@@ -10,6 +10,7 @@ import click
 from eds_core.console import printable
 from eds_core.errors import ConfigError
 
+from .config_file import Confirmation
 from .opening import destination_at
 from .options import logging_options, set_up
 from .plan import look, question_options, summary, tell
@@ -18,7 +19,9 @@ from .secrets import need_url
 
 @click.command("apply", short_help="Run that SQL, and go on with what waited for it.")
 @question_options
-@click.option("--yes", is_flag=True, envvar="EDS_YES", help="Do not ask.")
+@click.option(
+    "--yes", is_flag=True, cls=Confirmation, envvar="EDS_YES", help="Do not ask."
+)
 @logging_options
 @click.pass_context
 def command(

@@ -30,6 +30,10 @@ _MASK = "***"
 _OTHERS = frozenset({"EDS_HASH_SALT", "EDS_NATS_SERVER"})
 
 
+class Confirmation(click.Option):
+    """A yes that is meant once: no file gives it for ever."""
+
+
 class Secret(click.ParamType[str]):
     """Text that is never shown."""
 
@@ -75,7 +79,7 @@ def config_of(ctx: click.Context) -> ConfigFile | None:
 
 
 def options_of(command: click.Command) -> dict[str, click.Parameter]:
-    """What may stand in the file: whatever has a variable, by its name there."""
+    """Whatever has a variable, by its name in the file."""
     variables = {param: variable_of(param) for param in command.params}
     return {
         name.removeprefix(_PREFIX).lower().replace("_", "-"): param
@@ -130,6 +134,8 @@ def _load(ctx: click.Context, param: click.Parameter, value: Path | None) -> Non
     for name in given:
         if name not in known:
             raise _unknown(path, name, known)
+        if isinstance(known[name], Confirmation):
+            raise _for_ever(path, name, known[name])
     own = options_of(ctx.command)
     checked = {name: _checked(path, name, known[name], given[name]) for name in given}
     ctx.default_map = {
@@ -196,6 +202,15 @@ def _unknown(path: Path, name: str, known: Iterable[str]) -> ConfigError:
     return ConfigError(
         f"{path}: there is no option {name}",
         advice=f"is it {near}?" if near else "`eds config show` lists them",
+        code=_WRONG,
+    )
+
+
+def _for_ever(path: Path, name: str, param: click.Parameter) -> ConfigError:
+    return ConfigError(
+        f"{path}: {name} does not stand in a file, which would say yes for ever",
+        advice=f"take it out; give --{name} where it is meant, or set "
+        f"{variable_of(param)} for that command alone",
         code=_WRONG,
     )
 
