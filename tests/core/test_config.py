@@ -195,6 +195,22 @@ def test_others_who_can_read_a_secret_are_warned_of(here, text, mode, warned):
     assert SECRET not in result.output
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        *(["status"], ["doctor"], ["resume", "order"], ["plan"], ["config", "show"]),
+        *(["quarantine", "list"], ["quarantine", "show", "a1"], ["apply"]),
+        *(["quarantine", "retry", "a1"], ["quarantine", "drop", "--all"]),
+    ],
+    ids=" ".join,
+)
+def test_each_command_warns_of_it_and_once(here, args):
+    write(here / "eds.toml", f'url = "nowhere://u:{SECRET}@h/db"', 0o644)
+    result = run(*args)
+    assert result.output.count("others can read eds.toml, which holds a secret") == 1
+    assert SECRET not in result.output
+
+
 def test_a_url_can_be_in_a_file_of_its_own(here, monkeypatch):
     place = write(here / "url", "sqlite:////tmp/my shop.db\nsqlite:////tmp/b.db\n")
     monkeypatch.setenv("EDS_URL_FILE", str(place))

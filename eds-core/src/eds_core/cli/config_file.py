@@ -6,13 +6,15 @@ import difflib
 import logging
 import os
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
+from eds_core.console import set_up_logging
 from eds_core.errors import ConfigError
 from eds_core.private import exposed
 from eds_core.urls import redact
@@ -23,11 +25,16 @@ F = TypeVar("F", bound=Callable[..., Any] | click.Command)
 
 _NAME = "eds.toml"
 _META = "eds.config"
+_TOLD = "eds.config.told"
 _PREFIX = "EDS_"
 _WRONG = "E1002"  # for `eds explain`
 _MASK = "***"
 #: Variables of EDS that are no option of a command.
-_OTHERS = frozenset({"EDS_HASH_SALT", "EDS_NATS_SERVER"})
+_OTHERS = frozenset({"EDS_CONFIG", "EDS_HASH_SALT", "EDS_NATS_SERVER"})
+
+
+#: Options that are for the log, and of no concern to the command itself.
+_OF_THE_LOG = frozenset({"verbose", "silent", "timestamp"})
 
 
 class Confirmation(click.Option):
@@ -60,7 +67,10 @@ class ConfigFile:
 
 
 def config_option(function: F) -> F:
-    """``--config``: what neither command line nor variables say is in this file."""
+    """``--config``: what neither command line nor variables say is in this file.
+
+    Also sets the log up before the command runs, and tells what may be a mistake.
+    """
     return click.option(
         "--config",
         type=click.Path(path_type=Path, dir_okay=False),
@@ -69,7 +79,47 @@ def config_option(function: F) -> F:
         expose_value=False,
         callback=_load,
         help="Options by name, as `creds = ...`; ./eds.toml when left out.",
-    )(function)
+    )(_with_log(function))
+
+
+def _with_log(function: F) -> F:
+    """Before *function*, the command's own, does anything."""
+
+    @wraps(cast("Callable[..., Any]", function))
+    def run(*args: Any, **kwargs: Any) -> Any:
+        _set_up(click.get_current_context())
+        rest = {name: kwargs[name] for name in kwargs if name not in _OF_THE_LOG}
+        return cast("Callable[..., Any]", function)(*args, **rest)
+
+    return cast("F", run)
+
+
+def is_silent(ctx: click.Context) -> bool:
+    """Whether nothing at all is to be printed."""
+    return bool(ctx.params.get("silent"))
+
+
+def _set_up(ctx: click.Context) -> None:
+    """The log as the command's options want it, and how errors are told at the end.
+
+    A command without such options prints what it was asked for, and logs warnings.
+    """
+    given = ctx.params
+    verbose, silent = bool(given.get("verbose")), is_silent(ctx)
+    as_json = given.get("log_format") == "json"
+    if verbose and silent:
+        raise ConfigError("--verbose and --silent exclude each other")
+    ctx.meta["eds.verbose"] = verbose
+    ctx.meta["eds.silent"] = silent
+    ctx.meta["eds.json"] = as_json
+    set_up_logging(
+        verbose=verbose,
+        silent=silent,
+        timestamp=bool(given.get("timestamp")),
+        as_json=as_json,
+        warnings_only="verbose" not in given,
+    )
+    _tell_of_config(ctx)
 
 
 def config_of(ctx: click.Context) -> ConfigFile | None:
@@ -102,26 +152,37 @@ def shown(param: click.Parameter, value: object) -> str:
     return _MASK if isinstance(param.type, Secret) else redact(str(value))
 
 
-def tell_of_config(ctx: click.Context) -> None:
+def _tell_of_config(ctx: click.Context) -> None:
     """Say what options come from, and what may be a mistake there."""
     if (found := config_of(ctx)) is not None and found.options:
         log.info("options from %s: %s", found.path, ", ".join(found.options))
-        if found.secret and found.mode:
-            log.warning(
-                "others can read %s, which holds a secret (mode %04o): chmod 600 it",
-                found.path,
-                found.mode,
-            )
+    known: set[str] = ctx.meta.setdefault(_TOLD, set())  # by the command before
+    for told in [each for each in mistakes(ctx) if each not in known]:
+        log.warning("%s", told)
+        known.add(told)
+
+
+def mistakes(ctx: click.Context) -> Iterator[str]:
+    """What hardly anybody means, of the file and of variables."""
+    found = config_of(ctx)
+    if found is not None and found.secret and found.mode:
+        yield (
+            f"others can read {found.path}, which holds a secret (mode "
+            f"{found.mode:04o}): chmod 600 it"
+        )
     for name, meant in misspelt(ctx):
-        log.warning("the variable %s means nothing; is it %s?", name, meant)
+        yield f"the variable {name} means nothing; is it {meant}?"
 
 
 def misspelt(ctx: click.Context) -> list[tuple[str, str]]:
     """Variables that look like one of ours and are none, with the one that is meant."""
-    options = _all_options(ctx).values()
-    known = {variable_of(param) for param in options} | _OTHERS | {"EDS_CONFIG"}
-    strange = sorted(n for n in os.environ if n.startswith(_PREFIX) and n not in known)
-    return [(name, near) for name in strange if (near := _nearest(name, known))]
+    own = {variable_of(param) for param in ctx.command.params} | _OTHERS
+    strange = {n for n in os.environ if n.startswith(_PREFIX)} - own
+    if not strange:
+        return []  # the other commands need not be loaded
+    known = {variable_of(param) for param in _all_options(ctx).values()} | own
+    every = sorted(strange - known)
+    return [(name, near) for name in every if (near := _nearest(name, known))]
 
 
 def _load(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
