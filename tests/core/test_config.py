@@ -144,6 +144,7 @@ def test_the_variable_names_a_file_and_the_option_another(here, monkeypatch):
         ("creds = true", ("creds takes a text",)),
         ('creds = ["a", "b"]', ("one value, and not a list",)),
         ("url = [{}]", ("url takes a text",)),
+        ("yes = true", ("yes does not stand in a file", "--yes", "EDS_YES")),
         ("creds = x", ("eds.toml is not TOML", "line 1")),
         ('health-port = "on"', ("'on' is neither a port", "(eds.toml)")),
         ('server = "http://x"', ("--server", "(eds.toml)")),
@@ -191,6 +192,22 @@ def test_others_who_can_read_a_secret_are_warned_of(here, text, mode, warned):
     write(here / "eds.toml", text, mode)
     result = run("server", "--creds", "no.creds")
     assert "chmod 600" in result.output if warned else "chmod" not in result.output
+    assert SECRET not in result.output
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        *(["status"], ["doctor"], ["resume", "order"], ["plan"], ["config", "show"]),
+        *(["quarantine", "list"], ["quarantine", "show", "a1"], ["apply"]),
+        *(["quarantine", "retry", "a1"], ["quarantine", "drop", "--all"]),
+    ],
+    ids=" ".join,
+)
+def test_each_command_warns_of_it_and_once(here, args):
+    write(here / "eds.toml", f'url = "nowhere://u:{SECRET}@h/db"', 0o644)
+    result = run(*args)
+    assert result.output.count("others can read eds.toml, which holds a secret") == 1
     assert SECRET not in result.output
 
 

@@ -101,8 +101,13 @@ def test_people_are_told_the_same(install):
         ("import sys\nsys.exit('no libshop')", "no libshop"),
         (DRIVER.format(more="capabilities = {}"), "lacks capabilities"),
         (DRIVER.format(more="title = None"), "lacks title"),
+        (DRIVER.format(more="def __init__(self): ..."), "be made of a URL"),
+        (DRIVER.format(more="def __init__(self, u, p): ..."), "be made of a URL"),
     ],
-    ids=["import", "class", "abstract", "contract", "exit", "capabilities", "title"],
+    ids=(
+        *("import", "class", "abstract", "contract", "exit", "capabilities", "title"),
+        *("no-url", "more-than-a-url"),
+    ),
 )
 def test_a_broken_driver_says_why_and_breaks_no_other(install, source, why):
     install("broken_driver", source, ["shop"])

@@ -187,7 +187,7 @@ def test_a_missing_privilege_parks_the_table(own_postgres, own_url, table_of, ro
     owner = PostgresDriver(own_url)
     owner.open()
     owner.ledger.create()
-    owner.session.ensure(owner.books.tombstone)
+    owner.ledger.ensure(owner.books.tombstone)
     with owner.transaction():
         owner.session.run('CREATE TABLE "order" (id text PRIMARY KEY, a text)')
         owner.session.run('ALTER TABLE "order" ADD _eds_version numeric(30,10)')

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eds_core.urls import is_loopback, parameters, redact, without_parameters
+from eds_driver_mysql import connecting as mysql
+from eds_driver_sqlserver import address as sqlserver
 
 
 @pytest.mark.parametrize(
@@ -17,9 +19,18 @@ from eds_core.urls import is_loopback, parameters, redact, without_parameters
         ("postgresql://:hidden@h/db", "postgresql://:***@h/db"),
         ("postgresql://h:5432/db?user=a@b", "postgresql://h:5432/db?user=a@b"),
         ("postgresql://h/db?password=hidden", "postgresql://h/db?password=***"),
-        ("x://h/?a=1&pass%77ord=hidden&b=2", "x://h/?a=1&pass%77ord=***&b=2"),
+        ("x://h/?a=1&pass%77ord=hidden&b=2", "x://h/?a=***&pass%77ord=***&b=***"),
         ("x://h/?Secret-Key=hidden", "x://h/?Secret-Key=***"),
-        ("x://u:hidden@h?token=hidden#f", "x://u:***@h?token=***#f"),
+        ("x://u:hidden@h?token=hidden#f", "x://u:***@h?token=***"),
+        ("x://h/db?pw=hidden&sslmode=require", "x://h/db?pw=***&sslmode=require"),
+        ("x://h/db?sslpassword=a;b#c", "x://h/db?sslpassword=***"),
+        ("x://h/db?sslmode=x;pw=hidden", "x://h/db?sslmode=***"),
+        (
+            "x://h/db?Table-Prefix=shop_&schema=a",
+            "x://h/db?Table-Prefix=shop_&schema=a",
+        ),
+        ("no driver (x://h/db?t=hidden) here", "no driver (x://h/db?t=*** here"),
+        ("at 10 s, size=3; pwd=hidden", "at 10 s, size=3; pwd=***"),
         ("host=h password='hid den' user=u", "host=h password=*** user=u"),
         ("postgres//u:hidden@h", "postgres//u:***@h"),
         ("u:hidden@h", "u:***@h"),
@@ -35,6 +46,19 @@ from eds_core.urls import is_loopback, parameters, redact, without_parameters
 )
 def test_secrets_are_masked(url, shown):
     assert redact(url) == shown
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(name for name in mysql.KNOWN if name != "ssl_key"),
+        *sqlserver.KNOWN,
+        *("application_name", "target_session_attrs", "sslmode", "sslrootcert"),
+        *("schema", "table_prefix", "state", "freshness", "warehouse", "role"),
+    ],
+)
+def test_what_a_driver_takes_and_is_no_secret_can_be_seen(name):
+    assert redact(f"x://u:hidden@h/db?{name}=seen") == f"x://u:***@h/db?{name}=seen"
 
 
 @given(st.text())

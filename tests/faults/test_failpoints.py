@@ -12,7 +12,7 @@ from eds_core.sandbox import Sandbox
 from faults.crashing import KILLS, Series
 from faults.destinations import OnMariadb, OnPostgres, OnSqlite
 
-OF_A_SERVER = [point for point in POINTS if not point.startswith("import.")]
+OF_A_SERVER = [point for point in POINTS if not point.startswith(("import.", "apply."))]
 
 
 def test_every_failpoint_is_known_and_every_known_one_is_there():

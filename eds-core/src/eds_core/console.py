@@ -87,7 +87,12 @@ def printable_traceback(error: BaseException | None) -> str:
 
 
 def set_up_logging(
-    *, verbose: bool, silent: bool, timestamp: bool, as_json: bool = False
+    *,
+    verbose: bool,
+    silent: bool,
+    timestamp: bool,
+    as_json: bool = False,
+    warnings_only: bool = False,
 ) -> None:
     """Send log records to stderr as the user wants them: ours, and libraries' warnings.
 
@@ -109,7 +114,8 @@ def set_up_logging(
     foreign.setLevel(logging.WARNING)
     logger.addHandler(handler)
     others.addHandler(foreign)
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    usual = logging.WARNING if warnings_only else logging.INFO
+    logger.setLevel(logging.DEBUG if verbose else usual)
 
 
 def _handler(formatter: logging.Formatter) -> logging.Handler:

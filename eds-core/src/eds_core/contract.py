@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from importlib.metadata import EntryPoint
 
@@ -29,7 +30,21 @@ def keep_contract(entry: EntryPoint, loaded: object) -> type[Driver]:
             advice="report it to its author",
             code=UNUSABLE,
         )
+    if not _takes_a_url(loaded):
+        raise ConfigError(
+            f"the driver {entry.value} cannot be made of a URL, and of nothing else",
+            advice="report it to its author: __init__(self, url) is what is called",
+            code=UNUSABLE,
+        )
     return loaded
+
+
+def _takes_a_url(driver: type[Driver]) -> bool:
+    try:
+        inspect.signature(driver).bind("x://")
+    except TypeError:
+        return False
+    return True
 
 
 def _unsaid(driver: type[Driver]) -> list[str]:

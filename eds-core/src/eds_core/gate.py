@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
 
 from .driver import Driver
-from .errors import TableError
+from .errors import EdsError, TableError
 from .ledger import Parked, SchemaStep
 from .moments import as_text
 from .schema import SchemaChange, TableSchema
+
+log = logging.getLogger("eds.pipeline")
 
 _WAITS = "E2122"  # for `eds explain`
 _OFF = "E2123"
@@ -24,6 +28,11 @@ class SchemaChanges(StrEnum):
     AUTO = "auto"  # EDS does it
     REVIEW = "review"  # it waits for `eds apply`
     OFF = "off"  # EDS never does it
+
+
+def is_for_review(error: EdsError) -> bool:
+    """Whether *error* says no more than that a change waits for a person."""
+    return error.code == _WAITS
 
 
 class Gate:
@@ -86,6 +95,24 @@ def waiting(driver: Driver, change: SchemaChange) -> SchemaStep:
 def model_of(step: SchemaStep) -> TableSchema:
     """What the table of a *step* that waits has to hold."""
     return msgspec.json.decode(step.model, type=TableSchema)
+
+
+class Waiting:
+    """Tells which tables wait for review: no error, but somebody has to look."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def tell(self, parked: Iterable[Parked]) -> None:
+        """Log the tables of *parked* that wait, all at once, if there are others."""
+        names = {p.table for p in parked if p.reason.endswith(f"[{_WAITS}]")}
+        if names - self._told:
+            log.warning(
+                "waiting for review, while the other tables go on: %s. Look with `eds "
+                "plan URL`, run it with `eds apply URL`",
+                ", ".join(sorted(names)),
+            )
+        self._told = names
 
 
 def is_held(parked: Parked) -> bool:

@@ -35,6 +35,7 @@ from .errors import (
     told,
 )
 from .event import Message
+from .gate import Waiting
 from .gathering import Gathering
 from .intake import Intake, Taken
 from .ledger import Move, Quarantined
@@ -104,6 +105,7 @@ class Pipeline:
         self._chores_every = max(_CHORES_EVERY, destination.freshness)
         self._idle_move_every = _IDLE_MOVE_EVERY * max(1.0, destination.freshness)
         self._next_chores = 0.0
+        self._waiting = Waiting()
         self._retried = 0  # the sequence that retries have come to
         self._retrying = False  # some may wait for a schema
         self._next_idle_move = time.monotonic() + self._idle_move_every
@@ -323,8 +325,10 @@ class Pipeline:
             await self._companies.check_owner()
             if await self._companies.take_back():
                 await self._reload()
-            for parked in await self._call(ledger.parked):
-                await self._repeats.resume(parked, self._positions)
+            parked = await self._call(ledger.parked)
+            self._waiting.tell(each for each in parked if not each.resume)
+            for each in parked:
+                await self._repeats.resume(each, self._positions)
             retries = await self._call(self._retries)
             self._retrying = bool(retries)
             work = self._repeats.replay(retries, self._positions)

@@ -16,6 +16,7 @@ from .credentials import read_credentials
 from .destination import Destination
 from .doctor.streaming import schemas
 from .errors import DecodeError, RejectedError, TableError, coded
+from .failpoints import reached
 from .findings import Finding, Verdict
 from .gate import is_held, model_of
 from .policy import Policy
@@ -174,10 +175,13 @@ def apply(destination: Destination, found: Plan) -> list[TablePlan]:
     destination.ledger.create()
     failed = []
     for table in found.tables:
+        reached("apply.begin")
         if (error := _applied(destination, table)) is not None:
             failed.append(error)
         else:
+            reached("apply.migrated")
             _go_on(destination, table.table)
+            reached("apply.done")
     return failed
 
 
@@ -203,3 +207,4 @@ def _go_on(destination: Destination, table: str) -> None:
             ledger.request_resume(table)
             log.info("table %s goes on: the server reads it again", table)
         ledger.forget_waiting(table)
+        reached("apply.asked")

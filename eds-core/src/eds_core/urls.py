@@ -9,7 +9,25 @@ from urllib.parse import unquote_plus
 
 _MASK = "***"
 _SECRET = re.compile("pass|pwd|token|secret|key|credential", re.IGNORECASE)
-_PARAMETER = re.compile(r"(^|[?&;\s])([^=?&;\s]+)=('[^']*'|[^&;#\s]*)")
+#: A parameter of a URL, with all that a driver may take for its value.
+_PARAMETER = re.compile(r"([?&])([^=?&;\s]+)=('[^']*'|[^&\s]*)")
+#: One among words, as in a DBAPI's own notation.
+_WORD = re.compile(r"(^|[;\s])([^=?&;\s]+)=('[^']*'|[^&;\s]*)")
+#: Parameters whose values may be seen, without ``_`` and ``-``. Any other may hold a
+#: secret, whatever it is called.
+_NAMES = """
+    schema tableprefix state freshness
+    applicationname appname connecttimeout database dbname driver host hostaddr port
+    socket unixsocket user username charset collation clientencoding tcpusertimeout
+    keepalives keepalivesidle keepalivesinterval keepalivescount targetsessionattrs
+    loadbalancehosts channelbinding gssencmode localinfile parsetime loc cluster
+    ssl tls sslmode sslca sslcert sslcrl sslrootcert sslnegotiation encrypt
+    trustservercertificate trustedconnection servercertificate certificate
+    hostnameincertificate serverspn multisubnetfailover instance authentication
+    account warehouse role protocol clientsessionkeepalive
+    region endpoint mode timeout
+"""
+_HARMLESS = frozenset(_NAMES.split())
 #: Without user and password: nothing, a host, hosts with ports, a socket's path.
 _HOSTS = re.compile(r"[\w.,\-%]*(:\d+[\w.,:\-]*)?|[\w.\-%]*\[[\w:.%]*\](:\d+)?")
 
@@ -52,14 +70,21 @@ def _without_password(rest: str) -> str:
 
 
 def _without_secret_parameters(rest: str) -> str:
-    return _PARAMETER.sub(_masked, rest)
+    return _WORD.sub(_masked_word, _PARAMETER.sub(_masked, rest))
 
 
 def _masked(match: re.Match[str]) -> str:
+    start, name, value = match.groups()
+    plain = re.sub("[-_ ]", "", unquote_plus(name)).lower()
+    if plain in _HARMLESS and not re.search("[;=#]", value):
+        return match[0]
+    return f"{start}{name}={_MASK}"
+
+
+def _masked_word(match: re.Match[str]) -> str:
     start, name, _ = match.groups()
-    if _SECRET.search(unquote_plus(name)):
-        return f"{start}{name}={_MASK}"
-    return match[0]
+    secret = _SECRET.search(unquote_plus(name))
+    return f"{start}{name}={_MASK}" if secret else match[0]
 
 
 def is_loopback(host: str) -> bool:

@@ -26,6 +26,7 @@ from .errors import (
 from .event import Row, VersionedKey, shown
 from .failpoints import reached
 from .freshness import Freshness, Statuses
+from .gate import is_for_review
 from .isolation import ALIKE, Isolation
 from .repair import repair
 from .schema import TableSchema
@@ -114,8 +115,11 @@ class Writer:
         self.conflicts += 1
 
     def _park(self, work: Work, failed: _TableFailedError) -> Work:
-        told = "table %s is parked, the others go on: %s. To mend it: %s"
-        log.error(told, failed.table, coded(failed.error), failed.error.advice)
+        if is_for_review(failed.error):  # as was asked for; all are told together
+            log.info("table %s: %s", failed.table, failed.error)
+        else:
+            told = "table %s is parked, the others go on: %s. To mend it: %s"
+            log.error(told, failed.table, coded(failed.error), failed.error.advice)
         self._alike.pop(failed.table, None)
         return work.without_table(failed.table, failed.error)
 

@@ -30,6 +30,7 @@ from eds_core.schema import Column, ColumnType, SchemaChange
 from eds_core.sql import SqlDriver, Step
 from eds_core.sql.books import Books
 from eds_core.sql.errors import ANSWERS, Answers, Fault, decide
+from eds_core.sql.ledger import SqlLedger
 from eds_core.sql.parts import parts
 from eds_core.sql.tables import RealColumn, RealTable, Target
 
@@ -71,7 +72,9 @@ class SnowflakeDriver(SqlDriver):
         self.address = address.parse(url)
         super().__init__(url)
         self.freshness = self.address.freshness
-        self.ledger = SnowflakeLedger(self.session, self.books)
+
+    def make_ledger(self) -> SqlLedger:
+        return SnowflakeLedger(self.session, self.books, actor=lambda: self.actor)
 
     def parse(self, url: str) -> URL:
         address.parse(url)

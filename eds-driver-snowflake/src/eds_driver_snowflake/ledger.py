@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
-from sqlalchemy.schema import CreateTable
+from sqlalchemy import Table, text
 
 from eds_core.ledger import Checkpoint
 from eds_core.sql.ledger import SqlLedger
@@ -13,7 +12,7 @@ from eds_core.sql.records import checkpoint_row
 class SnowflakeLedger(SqlLedger):
     """The same tables, made and first written in other words."""
 
-    def create(self) -> None:
+    def _lacking(self) -> list[Table]:
         """Ask once for all of them: each statement is a round trip."""
         session = self._session
         with session.translated():
@@ -21,9 +20,7 @@ class SnowflakeLedger(SqlLedger):
             names = f"{self._books.prefix}_eds_%"
             show = f"SHOW TABLES LIKE '{names}' IN SCHEMA {place}"
             there = {row[1] for row in session.connection.exec_driver_sql(show)}
-            for table in self._books.all:
-                if table.name not in there:
-                    session.connection.execute(CreateTable(table, if_not_exists=True))
+        return [table for table in self._books.all if table.name not in there]
 
     def _insert_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Merge a company's first position.

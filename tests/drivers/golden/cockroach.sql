@@ -154,6 +154,21 @@ ALTER TABLE "thing" ALTER COLUMN "a" TYPE text USING replace(encode("a", 'base64
 
 -- EDS's own tables ----------------------------------------------------------------------------
 
+-- _eds_schema_history
+CREATE TABLE _eds_schema_history (
+    id TEXT NOT NULL,
+    table_name TEXT,
+    at TEXT,
+    ended TEXT,
+    outcome TEXT,
+    statement TEXT,
+    actor TEXT,
+    version TEXT,
+    error TEXT,
+    model TEXT,
+    PRIMARY KEY (id)
+);
+
 -- _eds_checkpoint
 CREATE TABLE _eds_checkpoint (
     company TEXT NOT NULL,
@@ -242,20 +257,5 @@ CREATE TABLE _eds_import (
     rows_updated BIGINT NOT NULL,
     rows_quarantined BIGINT NOT NULL,
     rows_deleted BIGINT NOT NULL,
-    PRIMARY KEY (id)
-);
-
--- _eds_schema_history
-CREATE TABLE _eds_schema_history (
-    id TEXT NOT NULL,
-    table_name TEXT,
-    at TEXT,
-    ended TEXT,
-    outcome TEXT,
-    statement TEXT,
-    actor TEXT,
-    version TEXT,
-    error TEXT,
-    model TEXT,
     PRIMARY KEY (id)
 );

@@ -250,6 +250,26 @@ ALTER TABLE `thing` DROP `a`, CHANGE `_eds_a` `a` LONGTEXT CHARACTER SET utf8mb4
 
 -- EDS's own tables ----------------------------------------------------------------------------
 
+-- _eds_schema_history
+CREATE TABLE _eds_schema_history (
+    id VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
+    utf8mb4_nopad_bin */ NOT NULL,
+    table_name VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M!
+    COLLATE utf8mb4_nopad_bin */,
+    at VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
+    utf8mb4_nopad_bin */,
+    ended VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
+    utf8mb4_nopad_bin */,
+    outcome VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
+    utf8mb4_nopad_bin */,
+    statement LONGTEXT CHARACTER SET utf8mb4,
+    actor LONGTEXT CHARACTER SET utf8mb4,
+    version LONGTEXT CHARACTER SET utf8mb4,
+    error LONGTEXT CHARACTER SET utf8mb4,
+    model LONGTEXT CHARACTER SET utf8mb4,
+    PRIMARY KEY (id)
+);
+
 -- _eds_checkpoint
 CREATE TABLE _eds_checkpoint (
     company VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
@@ -353,25 +373,5 @@ CREATE TABLE _eds_import (
     rows_updated BIGINT NOT NULL,
     rows_quarantined BIGINT NOT NULL,
     rows_deleted BIGINT NOT NULL,
-    PRIMARY KEY (id)
-);
-
--- _eds_schema_history
-CREATE TABLE _eds_schema_history (
-    id VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
-    utf8mb4_nopad_bin */ NOT NULL,
-    table_name VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M!
-    COLLATE utf8mb4_nopad_bin */,
-    at VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
-    utf8mb4_nopad_bin */,
-    ended VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
-    utf8mb4_nopad_bin */,
-    outcome VARCHAR(255) CHARACTER SET utf8mb4 /*!80017 COLLATE utf8mb4_0900_bin */ /*M! COLLATE
-    utf8mb4_nopad_bin */,
-    statement LONGTEXT CHARACTER SET utf8mb4,
-    actor LONGTEXT CHARACTER SET utf8mb4,
-    version LONGTEXT CHARACTER SET utf8mb4,
-    error LONGTEXT CHARACTER SET utf8mb4,
-    model LONGTEXT CHARACTER SET utf8mb4,
     PRIMARY KEY (id)
 );

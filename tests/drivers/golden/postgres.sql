@@ -157,6 +157,21 @@ ALTER TABLE "thing" ALTER COLUMN "a" TYPE text USING (replace(encode("a", 'base6
 
 -- EDS's own tables ----------------------------------------------------------------------------
 
+-- _eds_schema_history
+CREATE TABLE _eds_schema_history (
+    id TEXT COLLATE "C" NOT NULL,
+    table_name TEXT COLLATE "C",
+    at TEXT COLLATE "C",
+    ended TEXT COLLATE "C",
+    outcome TEXT COLLATE "C",
+    statement TEXT,
+    actor TEXT,
+    version TEXT,
+    error TEXT,
+    model TEXT,
+    PRIMARY KEY (id)
+);
+
 -- _eds_checkpoint
 CREATE TABLE _eds_checkpoint (
     company TEXT COLLATE "C" NOT NULL,
@@ -245,20 +260,5 @@ CREATE TABLE _eds_import (
     rows_updated BIGINT NOT NULL,
     rows_quarantined BIGINT NOT NULL,
     rows_deleted BIGINT NOT NULL,
-    PRIMARY KEY (id)
-);
-
--- _eds_schema_history
-CREATE TABLE _eds_schema_history (
-    id TEXT COLLATE "C" NOT NULL,
-    table_name TEXT COLLATE "C",
-    at TEXT COLLATE "C",
-    ended TEXT COLLATE "C",
-    outcome TEXT COLLATE "C",
-    statement TEXT,
-    actor TEXT,
-    version TEXT,
-    error TEXT,
-    model TEXT,
     PRIMARY KEY (id)
 );

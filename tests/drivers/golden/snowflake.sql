@@ -283,6 +283,21 @@ ALTER TABLE "thing" RENAME COLUMN "_eds_a" TO "a";
 
 -- EDS's own tables ----------------------------------------------------------------------------
 
+-- _eds_schema_history
+CREATE TABLE "_eds_schema_history" (
+    "id" VARCHAR NOT NULL,
+    "table_name" VARCHAR,
+    "at" VARCHAR,
+    "ended" VARCHAR,
+    "outcome" VARCHAR,
+    "statement" TEXT,
+    "actor" TEXT,
+    "version" TEXT,
+    "error" TEXT,
+    "model" TEXT,
+    PRIMARY KEY ("id")
+);
+
 -- _eds_checkpoint
 CREATE TABLE "_eds_checkpoint" (
     "company" VARCHAR NOT NULL,
@@ -371,20 +386,5 @@ CREATE TABLE "_eds_import" (
     "rows_updated" BIGINT NOT NULL,
     "rows_quarantined" BIGINT NOT NULL,
     "rows_deleted" BIGINT NOT NULL,
-    PRIMARY KEY ("id")
-);
-
--- _eds_schema_history
-CREATE TABLE "_eds_schema_history" (
-    "id" VARCHAR NOT NULL,
-    "table_name" VARCHAR,
-    "at" VARCHAR,
-    "ended" VARCHAR,
-    "outcome" VARCHAR,
-    "statement" TEXT,
-    "actor" TEXT,
-    "version" TEXT,
-    "error" TEXT,
-    "model" TEXT,
     PRIMARY KEY ("id")
 );

@@ -437,6 +437,21 @@ EXEC sp_rename N'[thing].[_eds_copy]', N'a', N'COLUMN';
 
 -- EDS's own tables ----------------------------------------------------------------------------
 
+-- _eds_schema_history
+CREATE TABLE _eds_schema_history (
+    id NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    table_name NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NULL,
+    at NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NULL,
+    ended NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NULL,
+    outcome NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NULL,
+    statement NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    actor NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    version NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    error NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    model NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    PRIMARY KEY (id)
+);
+
 -- _eds_checkpoint
 CREATE TABLE _eds_checkpoint (
     company NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
@@ -525,20 +540,5 @@ CREATE TABLE _eds_import (
     rows_updated BIGINT NOT NULL,
     rows_quarantined BIGINT NOT NULL,
     rows_deleted BIGINT NOT NULL,
-    PRIMARY KEY (id)
-);
-
--- _eds_schema_history
-CREATE TABLE _eds_schema_history (
-    id NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
-    table_name NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NULL,
-    at NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NULL,
-    ended NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NULL,
-    outcome NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NULL,
-    statement NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
-    actor NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
-    version NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
-    error NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
-    model NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
     PRIMARY KEY (id)
 );

@@ -10,15 +10,18 @@ import click
 from eds_core.console import printable
 from eds_core.errors import ConfigError
 
+from .config_file import Confirmation
 from .opening import destination_at
-from .options import logging_options, set_up
+from .options import logging_options
 from .plan import look, question_options, summary, tell
 from .secrets import need_url
 
 
 @click.command("apply", short_help="Run that SQL, and go on with what waited for it.")
 @question_options
-@click.option("--yes", is_flag=True, envvar="EDS_YES", help="Do not ask.")
+@click.option(
+    "--yes", is_flag=True, cls=Confirmation, envvar="EDS_YES", help="Do not ask."
+)
 @logging_options
 @click.pass_context
 def command(
@@ -29,9 +32,6 @@ def command(
     servers: tuple[str, ...],
     everything: bool,
     yes: bool,
-    verbose: bool,
-    silent: bool,
-    timestamp: bool,
 ) -> None:
     """Make the changes that `eds plan` shows, and have parked tables go on.
 
@@ -44,7 +44,6 @@ def command(
     from eds_core.planning import apply
     from eds_core.plugins import installed_plugins
 
-    set_up(ctx, verbose=verbose, silent=silent, timestamp=timestamp)
     url = need_url(ctx, urls)
     found = look(ctx, url, creds, servers, everything=everything)
     if not found.to_do:

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from eds_core.console import printable
 
-from .config_file import config_of, misspelt, options_of, shown, variable_of
+from .config_file import config_of, misspelt, mistakes, options_of, shown, variable_of
 
 _FLAG, _VARIABLE, _FILE, _DEFAULT = "flag", "variable", "file", "default"
 _SOURCES = {
@@ -108,6 +108,7 @@ def _as_dict(given: click.Context, settings: list[Setting]) -> dict[str, object]
         "command": given.info_name,
         "file": _file(given),
         "options": [asdict(each) for each in settings],
+        "mistakes": [*mistakes(given)],
         "unknown": [{"variable": n, "nearest": near} for n, near in misspelt(given)],
     }
 
@@ -130,8 +131,7 @@ def _lines(given: click.Context, settings: list[Setting]) -> Iterator[str]:
     name, value = (max(len(row[i]) for row in rows) for i in (0, 1))
     for row in rows:
         yield f"{row[0]:{name}}  {row[1]:{value}}  {row[2]}"
-    for variable, near in misspelt(given):
-        yield f"the variable {variable} means nothing; is it {near}?"
+    yield from mistakes(given)
 
 
 def _from(each: Setting) -> str:

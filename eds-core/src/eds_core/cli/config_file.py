@@ -6,13 +6,15 @@ import difflib
 import logging
 import os
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
+from eds_core.console import set_up_logging
 from eds_core.errors import ConfigError
 from eds_core.private import exposed
 from eds_core.urls import redact
@@ -23,11 +25,18 @@ F = TypeVar("F", bound=Callable[..., Any] | click.Command)
 
 _NAME = "eds.toml"
 _META = "eds.config"
+_TOLD = "eds.config.told"
 _PREFIX = "EDS_"
 _WRONG = "E1002"  # for `eds explain`
 _MASK = "***"
 #: Variables of EDS that are no option of a command.
 _OTHERS = frozenset({"EDS_CONFIG", "EDS_HASH_SALT", "EDS_NATS_SERVER"})
+#: Options that are for the log, and of no concern to the command itself.
+_OF_THE_LOG = frozenset({"verbose", "silent", "timestamp"})
+
+
+class Confirmation(click.Option):
+    """A yes that is meant once: no file gives it for ever."""
 
 
 class Secret(click.ParamType[str]):
@@ -56,7 +65,10 @@ class ConfigFile:
 
 
 def config_option(function: F) -> F:
-    """``--config``: what neither command line nor variables say is in this file."""
+    """``--config``: what neither command line nor variables say is in this file.
+
+    Also sets the log up before the command runs, and tells what may be a mistake.
+    """
     return click.option(
         "--config",
         type=click.Path(path_type=Path, dir_okay=False),
@@ -65,7 +77,47 @@ def config_option(function: F) -> F:
         expose_value=False,
         callback=_load,
         help="Options by name, as `creds = ...`; ./eds.toml when left out.",
-    )(function)
+    )(_with_log(function))
+
+
+def _with_log(function: F) -> F:
+    """Before *function*, the command's own, does anything."""
+
+    @wraps(cast("Callable[..., Any]", function))
+    def run(*args: Any, **kwargs: Any) -> Any:
+        _set_up(click.get_current_context())
+        rest = {name: kwargs[name] for name in kwargs if name not in _OF_THE_LOG}
+        return cast("Callable[..., Any]", function)(*args, **rest)
+
+    return cast("F", run)
+
+
+def is_silent(ctx: click.Context) -> bool:
+    """Whether nothing at all is to be printed."""
+    return bool(ctx.params.get("silent"))
+
+
+def _set_up(ctx: click.Context) -> None:
+    """The log as the command's options want it, and how errors are told at the end.
+
+    A command without such options prints what it was asked for, and logs warnings.
+    """
+    given = ctx.params
+    verbose, silent = bool(given.get("verbose")), is_silent(ctx)
+    as_json = given.get("log_format") == "json"
+    if verbose and silent:
+        raise ConfigError("--verbose and --silent exclude each other")
+    ctx.meta["eds.verbose"] = verbose
+    ctx.meta["eds.silent"] = silent
+    ctx.meta["eds.json"] = as_json
+    set_up_logging(
+        verbose=verbose,
+        silent=silent,
+        timestamp=bool(given.get("timestamp")),
+        as_json=as_json,
+        warnings_only="verbose" not in given,
+    )
+    _tell_of_config(ctx)
 
 
 def config_of(ctx: click.Context) -> ConfigFile | None:
@@ -75,7 +127,7 @@ def config_of(ctx: click.Context) -> ConfigFile | None:
 
 
 def options_of(command: click.Command) -> dict[str, click.Parameter]:
-    """What may stand in the file: whatever has a variable, by its name there."""
+    """Whatever has a variable, by its name in the file."""
     variables = {param: variable_of(param) for param in command.params}
     return {
         name.removeprefix(_PREFIX).lower().replace("_", "-"): param
@@ -98,32 +150,37 @@ def shown(param: click.Parameter, value: object) -> str:
     return _MASK if isinstance(param.type, Secret) else redact(str(value))
 
 
-def tell_of_config(ctx: click.Context) -> None:
+def _tell_of_config(ctx: click.Context) -> None:
     """Say what options come from, and what may be a mistake there."""
     if (found := config_of(ctx)) is not None and found.options:
         log.info("options from %s: %s", found.path, ", ".join(found.options))
-        if found.secret and found.mode:
-            log.warning(
-                "others can read %s, which holds a secret (mode %04o): chmod 600 it",
-                found.path,
-                found.mode,
-            )
+    known: set[str] = ctx.meta.setdefault(_TOLD, set())  # by the command before
+    for told in [each for each in mistakes(ctx) if each not in known]:
+        log.warning("%s", told)
+        known.add(told)
+
+
+def mistakes(ctx: click.Context) -> Iterator[str]:
+    """What hardly anybody means, of the file and of variables."""
+    found = config_of(ctx)
+    if found is not None and found.secret and found.mode:
+        yield (
+            f"others can read {found.path}, which holds a secret (mode "
+            f"{found.mode:04o}): chmod 600 it"
+        )
     for name, meant in misspelt(ctx):
-        log.warning("the variable %s means nothing; is it %s?", name, meant)
+        yield f"the variable {name} means nothing; is it {meant}?"
 
 
 def misspelt(ctx: click.Context) -> list[tuple[str, str]]:
     """Variables that look like one of ours and are none, with the one that is meant."""
-    own = {variable_of(param) for param in options_of(ctx.command).values()}
-    if not (strange := _variables_but(own | _OTHERS)):
-        return []  # and no start loads all commands
-    known = {variable_of(param) for param in _all_options(ctx).values()} | _OTHERS
-    nearest = {name: _nearest(name, known) for name in strange - known}
-    return sorted((name, near) for name, near in nearest.items() if near)
-
-
-def _variables_but(known: set[str]) -> set[str]:
-    return {name for name in os.environ if name.startswith(_PREFIX)} - known
+    own = {variable_of(param) for param in ctx.command.params} | _OTHERS
+    strange = {n for n in os.environ if n.startswith(_PREFIX)} - own
+    if not strange:
+        return []  # the other commands need not be loaded
+    known = {variable_of(param) for param in _all_options(ctx).values()} | own
+    every = sorted(strange - known)
+    return [(name, near) for name in every if (near := _nearest(name, known))]
 
 
 def _load(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
@@ -138,6 +195,8 @@ def _load(ctx: click.Context, param: click.Parameter, value: Path | None) -> Non
     for name in given:
         if name not in known:
             raise _unknown(path, name, known)
+        if isinstance(known[name], Confirmation):
+            raise _for_ever(path, name, known[name])
     checked = {name: _checked(path, name, known[name], given[name]) for name in given}
     ctx.default_map = {
         str(own[name].name): value for name, value in checked.items() if name in own
@@ -203,6 +262,15 @@ def _unknown(path: Path, name: str, known: Iterable[str]) -> ConfigError:
     return ConfigError(
         f"{path}: there is no option {name}",
         advice=f"is it {near}?" if near else "`eds config show` lists them",
+        code=_WRONG,
+    )
+
+
+def _for_ever(path: Path, name: str, param: click.Parameter) -> ConfigError:
+    return ConfigError(
+        f"{path}: {name} does not stand in a file, which would say yes for ever",
+        advice=f"take it out; give --{name} where it is meant, or set "
+        f"{variable_of(param)} for that command alone",
         code=_WRONG,
     )
 

@@ -16,9 +16,9 @@ from click.core import ParameterSource
 from eds_core.console import Notes
 from eds_core.errors import ConfigError
 
-from .config_file import Secret, config_of, config_option
+from .config_file import Secret, config_of, config_option, is_silent
 from .downloads import shown_downloads
-from .options import Duration, creds_option, log_format_option, logging_options, set_up
+from .options import Duration, creds_option, log_format_option, logging_options
 from .secrets import in_file, secret_file_option
 
 if TYPE_CHECKING:
@@ -131,9 +131,6 @@ def command(
     then_import: str | None,
     creds: Path | None,
     log_format: str,
-    verbose: bool,
-    silent: bool,
-    timestamp: bool,
 ) -> None:
     """Export tables of the shop into files of a folder.
 
@@ -142,13 +139,6 @@ def command(
     """
     from eds_core.export import ExportOptions
 
-    set_up(
-        ctx,
-        verbose=verbose,
-        silent=silent,
-        timestamp=timestamp,
-        log_format=log_format,
-    )
     if everything == bool(tables):
         raise ConfigError(
             "name the tables to export, or all of them",
@@ -167,7 +157,7 @@ def command(
         jobs=jobs,
     )
     notes = Notes(as_json=log_format == "json")
-    exported = _export(notes, options, key, silent=silent)
+    exported = _export(notes, options, key, silent=is_silent(ctx))
     code = 1 if exported.failed else 0
     if importer is not None and then_import is not None:
         args = [

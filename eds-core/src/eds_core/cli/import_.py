@@ -12,6 +12,7 @@ import click
 
 from eds_core.errors import ConfigError
 
+from .config_file import is_silent
 from .options import (
     Bytes,
     Prefix,
@@ -20,7 +21,6 @@ from .options import (
     logging_options,
     schema_changes_option,
     servers_option,
-    set_up,
     start_time_option,
 )
 from .policy import policy_of, policy_options
@@ -138,9 +138,6 @@ def command(
     max_unpacked: int,
     log_format: str,
     schema_changes: str,
-    verbose: bool,
-    silent: bool,
-    timestamp: bool,
 ) -> None:
     """Load exported files into the database at URL, or into several.
 
@@ -159,13 +156,6 @@ def command(
 
     from .imports import run_imports
 
-    set_up(
-        ctx,
-        verbose=verbose,
-        silent=silent,
-        timestamp=timestamp,
-        log_format=log_format,
-    )
     files, urls = _files_and_urls(ctx, paths, urls)
     if repair and not verify:
         raise ConfigError("--repair goes with --verify")
@@ -193,7 +183,7 @@ def command(
         schema_changes=SchemaChanges(schema_changes),
     )
     several = [options(url=url, limits=Limits(max_ratio, max_unpacked)) for url in urls]
-    ctx.exit(run_imports(several, silent=silent, as_json=log_format == "json"))
+    ctx.exit(run_imports(several, silent=is_silent(ctx), as_json=log_format == "json"))
 
 
 def _files_and_urls(

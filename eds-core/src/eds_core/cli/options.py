@@ -13,12 +13,8 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from eds_core.console import set_up_logging
 from eds_core.durations import parse_duration
-from eds_core.errors import ConfigError
 from eds_core.urls import redact
-
-from .config_file import tell_of_config
 
 if TYPE_CHECKING:
     from eds_core.health import HealthOptions
@@ -142,25 +138,6 @@ servers_option = click.option(
     metavar="URL[,URL...]",
     help="NATS server(s), instead of Shopmonkey's.",
 )
-
-
-def set_up(
-    ctx: click.Context,
-    *,
-    verbose: bool,
-    silent: bool,
-    timestamp: bool,
-    log_format: str = "text",
-) -> None:
-    """Logging, and how errors are told at the end."""
-    as_json = log_format == "json"
-    if verbose and silent:
-        raise ConfigError("--verbose and --silent exclude each other")
-    ctx.meta["eds.verbose"] = verbose
-    ctx.meta["eds.silent"] = silent
-    ctx.meta["eds.json"] = as_json
-    set_up_logging(verbose=verbose, silent=silent, timestamp=timestamp, as_json=as_json)
-    tell_of_config(ctx)
 
 
 def tell_of_passwords(ctx: click.Context, urls: tuple[str, ...]) -> None:

@@ -13,7 +13,7 @@ from eds_core.console import printable
 from eds_core.urls import redact
 
 from .opening import destination_at
-from .options import creds_option, servers_option, set_up
+from .options import creds_option, servers_option
 from .policy import policy_of, policy_options
 from .quarantine import urls_argument
 from .secrets import need_url, url_options
@@ -61,7 +61,6 @@ def command(
     Exit codes: 0 nothing is to be done, 3 something is, 1 error, 2 usage or
     configuration.
     """
-    set_up(ctx, verbose=False, silent=False, timestamp=False)
     url = need_url(ctx, urls)
     found = look(ctx, url, creds, servers, everything=everything)
     if as_json:

@@ -11,6 +11,7 @@ import click
 
 from eds_core.errors import ConfigError
 
+from .config_file import is_silent
 from .options import (
     Prefix,
     creds_option,
@@ -20,7 +21,6 @@ from .options import (
     logging_options,
     schema_changes_option,
     servers_option,
-    set_up,
     start_time_option,
     tell_of_passwords,
 )
@@ -109,9 +109,6 @@ def command(
     schema_changes: str,
     health_host: str | None,
     health_port: int | None,
-    verbose: bool,
-    silent: bool,
-    timestamp: bool,
     log_format: str,
 ) -> None:
     """Stream changes into each database URL until stopped.
@@ -130,14 +127,7 @@ def command(
     from eds_core.plugins import installed_plugins
     from eds_core.server import DEFAULT_SERVER, ServerOptions, serve
 
-    set_up(
-        ctx,
-        verbose=verbose,
-        silent=silent,
-        timestamp=timestamp,
-        log_format=log_format,
-    )
-    show = live and _has_terminal(silent=silent, log_format=log_format)
+    show = live and _has_terminal(silent=is_silent(ctx), log_format=log_format)
     if creds is None:
         raise ConfigError(
             "no credentials: --creds is missing",
@@ -173,7 +163,7 @@ def command(
             for url in urls
         ]
         as_json = log_format == "json"
-        ctx.exit(run_imports(imports, silent=silent, as_json=as_json))
+        ctx.exit(run_imports(imports, silent=is_silent(ctx), as_json=as_json))
     options = ServerOptions(
         credentials=creds,
         urls=urls,

@@ -3,12 +3,12 @@
 from . import catalogue, lists
 from .books import Books
 from .diagnosis import ask, free_space
-from .dialect import Step
 from .driver import SqlDriver
 from .errors import ANSWERS, LOST, UNKNOWN, Answers, Fault, first_sentence
 from .placement import without_placement
 from .portable import key_text
 from .session import Session
+from .steps import Step
 from .tables import VERSION, RealColumn, RealTable, Target
 
 __all__ = [

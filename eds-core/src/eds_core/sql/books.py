@@ -38,6 +38,7 @@ class Books:
         self._text = text or Text()
         self._data = data or LargeBinary()
         self._metadata = MetaData()
+        self.history = self._history()  # made first, as it tells of the others
         self.checkpoint = self._checkpoint()
         self.tombstone = self._table(
             "_eds_tombstone",
@@ -55,7 +56,6 @@ class Books:
             *self._texts("owner", "at"),
         )
         self.imported = self._imported()
-        self.history = self._history()
 
     def put_before(self, prefix: str) -> None:
         """Begin all names with *prefix*; before any statement is made of them."""

@@ -22,7 +22,6 @@ from eds_core.driver import Driver, Loaded
 from eds_core.errors import ConfigError, TableError
 from eds_core.event import Key, Row, Version, VersionedKey
 from eds_core.findings import Check
-from eds_core.ledger import SchemaStep
 from eds_core.schema import Column, ColumnType, TableSchema
 from eds_core.urls import redact
 
@@ -32,10 +31,9 @@ from .errors import ANSWERS, UNKNOWN, Answers, Fault, first_sentence
 from .ledger import SqlLedger
 from .placement import placement_of, without_placement
 from .session import Session
+from .steps import Step
 from .tables import VERSION, RealColumn, RealTable, Target
 
-#: Statements that belong together: one transaction.
-Step = tuple[str, ...]
 #: Writes rows and says how many changed.
 Write = Callable[[Target, Sequence[Row]], int]
 
@@ -80,6 +78,8 @@ class SqlDialect(Driver):
     #: Tables are in schemas, of which a database may have several.
     has_schemas: ClassVar[bool] = True
 
+    ledger: SqlLedger
+
     def __init__(self, url: str) -> None:
         self.url = url
         self.placement = placement_of(url)
@@ -100,13 +100,9 @@ class SqlDialect(Driver):
         )
         self.books = self.make_books()
         self.books.put_before(self.placement.prefix)
-        self.ledger = SqlLedger(
-            self.session, self.books, shared_locks=self.shared_locks
-        )
+        self.ledger = self.make_ledger()
         self._targets: dict[tuple[str, str], Target] = {}
         self._stamp: object = None
-        # Steps of migrations that are not known to have ended.
-        self._begun: dict[tuple[str, Step], SchemaStep] = {}
 
     def parse(self, url: str) -> URL:
         """Return *url* as SQLAlchemy understands it. Raises ConfigError."""
@@ -165,6 +161,15 @@ class SqlDialect(Driver):
     def make_books(self) -> Books:
         """Return EDS's own tables, in this database's types."""
         return Books()
+
+    def make_ledger(self) -> SqlLedger:
+        """Return the ledger over this session and these tables."""
+        return SqlLedger(
+            self.session,
+            self.books,
+            shared_locks=self.shared_locks,
+            actor=lambda: self.actor,
+        )
 
     def read_fault(self, error: BaseException) -> Fault:
         """Reduce the DBAPI's exception to what may be shown."""

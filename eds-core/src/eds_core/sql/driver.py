@@ -5,29 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from importlib.metadata import version
 from typing import TypeVar
-from uuid import uuid4
 
 from eds_core.driver import Loaded, hookimpl
 from eds_core.errors import (
     ConfigError,
     DestinationError,
     TableError,
-    TransientError,
-    coded,
 )
 from eds_core.event import Key, Row, Version, VersionedKey
-from eds_core.failpoints import reached
 from eds_core.findings import Finding
-from eds_core.ledger import Outcome, SchemaStep
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
 from eds_core.urls import redact
 
 from . import diagnosis, files, portable, reading
-from .dialect import SqlDialect, Step
+from .dialect import SqlDialect
 from .errors import ANSWERS, Fault, decide, opening, while_opening
-from .records import now
+from .steps import Step
 from .tables import (
     VERSION,
     RealTable,
@@ -137,8 +131,7 @@ class SqlDriver(SqlDialect):
         table = change.table
         self._check_lengths(table)
         self._forget(table.name)
-        for own in (self.books.tombstone, self.books.history):
-            self.session.ensure(own)
+        self.ledger.ensure(self.books.tombstone)
         ran, last = 0, None
         with self._about(table.name):
             while (step := self._next_step(change)) is not None:
@@ -165,6 +158,11 @@ class SqlDriver(SqlDialect):
         real = self.look(self.real_name(change.table.name))
         return next(iter(self.steps(change, real)), None)
 
+    def _take(self, step: Step, change: SchemaChange) -> int:
+        return self.ledger.steps.take(
+            change.table.name, step, lambda: self._next_step(change) == step
+        )
+
     def _check_lengths(self, table: TableSchema) -> None:
         most = self.session.dialect.max_identifier_length
         check_lengths(self.real_name(table.name), table, most)
@@ -184,51 +182,6 @@ class SqlDriver(SqlDialect):
             yield (self._add(table.name, column.name, self.types[column.type]),)
         for column in narrow(change, real):
             yield self.widening(real, column)
-
-    def _take(self, step: Step, change: SchemaChange) -> int:
-        begun = self._begin(step, change.table.name)
-        try:
-            self.session.settled(lambda: self._execute(step, begun))
-        except TransientError:
-            raise
-        except DestinationError as error:
-            del self._begun[change.table.name, step]
-            # No error when another server was faster: reality decides.
-            if self._next_step(change) == step:
-                self._end(begun, "failed", coded(error))
-                raise
-            self._end(begun, "overtaken")
-            return 0
-        del self._begun[change.table.name, step]
-        return len(step)
-
-    def _begin(self, step: Step, table: str) -> SchemaStep:
-        """Record that *step* begins; one that is tried again has begun already."""
-        fresh = SchemaStep(
-            uuid4().hex,
-            table,
-            ";\n".join(step),
-            "begun",
-            self.actor,
-            version("eds-core"),
-            now(),
-        )
-        begun = self._begun.setdefault((table, step), fresh)
-        self.ledger.record_step(begun)
-        reached("migrate.begun")
-        return begun
-
-    def _end(self, begun: SchemaStep, outcome: Outcome, error: str = "") -> None:
-        ended = replace(begun, outcome=outcome, ended=now(), error=error)
-        self.ledger.record_step(ended)
-
-    def _execute(self, step: Step, begun: SchemaStep) -> None:
-        with self.session.altering():
-            for statement in step:
-                self.session.run(statement)
-                reached("migrate.step")
-            self._end(begun, "done")  # if it can be, in the same transaction
-            reached("migrate.recorded")
 
     def _create(self, table: TableSchema) -> str:
         quote = self.session.quote

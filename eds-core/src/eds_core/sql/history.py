@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select, update
+from functools import partial
+
+from sqlalchemy import Table, delete, insert, select, update
 
 from eds_core.ledger import Ledger, Outcome, SchemaStep
 
@@ -11,6 +13,7 @@ from .errors import not_alone
 from .records import schema_step_of, schema_step_row
 from .session import Session
 from .settling import settled
+from .steps import Steps
 
 
 class SqlHistory(Ledger):
@@ -19,10 +22,43 @@ class SqlHistory(Ledger):
     _session: Session
     _books: Books
 
+    #: What makes and changes tables, EDS's own as well.
+    steps: Steps
+
+    def create(self) -> None:
+        lacking, history = self._lacking(), self._books.history
+        if self._books.checkpoint in lacking and history not in lacking:
+            self._history_was_made()
+        for table in lacking:
+            self.ensure(table)
+
+    def _lacking(self) -> list[Table]:
+        """EDS's own tables that are not there."""
+        return [table for table in self._books.all if self._is_missing(table)]
+
+    def _history_was_made(self) -> None:
+        """By somebody who may have died before anything could be recorded."""
+        name = self._name(self._books.history)
+        if all(step.table != name for step in self.schema_steps()):
+            self.steps.was_done(name, (self._session.create(self._books.history),))
+
+    def ensure(self, table: Table) -> None:
+        """Make *table* unless it is there, and record it; two may do so at once."""
+        missing = partial(self._is_missing, table)
+        if not missing():
+            return
+        if table is not self._books.history:
+            self.ensure(self._books.history)
+        self.steps.take(self._name(table), (self._session.create(table),), missing)
+
+    def _is_missing(self, table: Table) -> bool:
+        return not self._session.has_table(table.name)
+
+    def _name(self, table: Table) -> str:
+        return table.name.removeprefix(self._books.prefix)
+
     def missing(self) -> list[str]:
-        session = self._session
-        there = session.has_table
-        return [session.create(t) for t in self._books.all if not there(t.name)]
+        return [self._session.create(table) for table in self._lacking()]
 
     @settled
     def schema_steps(
@@ -36,6 +72,11 @@ class SqlHistory(Ledger):
             query = query.where(table.c.outcome == outcome)
         with self._session.reading() as connection:
             return [schema_step_of(row) for row in connection.execute(query)]
+
+    def remember(self, step: SchemaStep) -> None:
+        """As ``record_step``; nothing where there is no history yet."""
+        if not self._is_missing(self._books.history):
+            self.record_step(step)
 
     @settled
     def record_step(self, step: SchemaStep) -> None:

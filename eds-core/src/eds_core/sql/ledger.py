@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -56,23 +56,26 @@ from .records import (
 )
 from .session import Session
 from .settling import settled
+from .steps import Steps
 
 
 class SqlLedger(SqlHistory, SqlImports):
     """Positions, quarantine and table states over *session*, in *books*."""
 
     def __init__(
-        self, session: Session, books: Books, *, shared_locks: bool = False
+        self,
+        session: Session,
+        books: Books,
+        *,
+        shared_locks: bool = False,
+        actor: Callable[[], str] = str,
     ) -> None:
         super().__init__(session, books, shared_locks=shared_locks)
+        self.steps = Steps(session, self.remember, actor)
         self._roles: dict[str, Role] = {}
         self._there: set[str] = set()  # tables that were seen to exist
         # Made once: to build it costs more than to execute it.
         self._step = checkpoint_step(books.checkpoint)
-
-    def create(self) -> None:
-        for table in self._books.all:
-            self._session.ensure(table)
 
     def checkpoints(self) -> dict[str, Checkpoint]:
         rows = self._all(self._books.checkpoint)

@@ -314,19 +314,3 @@ class Session:
             self._roll_back(connection)  # for SQLAlchemy: nothing is open
             with self.translated():
                 connection.execution_options(isolation_level=usual)
-
-    def ensure(self, table: Table) -> None:
-        """Make *table* unless it is there; two servers may do so at once."""
-        self.settled(lambda: self._ensure(table))
-
-    def _ensure(self, table: Table) -> None:
-        if self.has_table(table.name):
-            return
-        try:
-            with self.altering():
-                self.execute(CreateTable(table))
-        except ConflictError:
-            raise
-        except DestinationError:
-            if not self.has_table(table.name):
-                raise
