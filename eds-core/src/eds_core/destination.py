@@ -228,6 +228,9 @@ class Destination:
     def savepoint(self) -> AbstractContextManager[None]:
         return self.driver.savepoint()
 
+    def together(self) -> AbstractContextManager[Mapping[str, int]]:
+        return self.driver.together()
+
     def columns(self, table: str) -> Mapping[str, ColumnType | None]:
         return self.driver.columns(table)
 

@@ -56,6 +56,8 @@ class Capabilities:
     writers: int = 1
     #: A bulk load takes less time for rows that have ``cells``.
     cells: bool = False
+    #: Verbs need not wait for each other: see ``Driver.together``.
+    together: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,16 @@ class Driver(ABC):
     def savepoint(self) -> AbstractContextManager[None]:
         """Inside a transaction: what fails inside is undone, the rest stands."""
         return nullcontext()
+
+    def together(self) -> AbstractContextManager[Mapping[str, int]]:
+        """Inside a transaction, around verbs that need not wait for each other.
+
+        A verb inside returns 0. What it changed is in the mapping, by the table's
+        name, when the block has ended; what it got wrong is raised by any verb behind
+        it, or at the end, so that nobody knows whose it was. Asked for where
+        ``capabilities.together`` is set.
+        """
+        return nullcontext({})
 
     @abstractmethod
     def columns(self, table: str) -> Mapping[str, ColumnType | None]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -61,6 +62,10 @@ class _TableFailedError(Exception):
             error.advice = _with_resume(error.advice, table)
 
 
+class _SomeTableError(Exception):
+    """A verb failed for one table, and nobody knows which."""
+
+
 class _BadEventsError(Exception):
     """Events, by sequence, that must go into quarantine before the rest is tried."""
 
@@ -93,14 +98,17 @@ class Writer:
         """
         careful: set[str] = set()
         looked_at: set[str] = set()
+        together = self._destination.capabilities.together
         while True:
             work, batch = coalesce(work)
             try:
                 self._prepare(batch)
-                commit = partial(self._commit, work, batch, careful)
+                commit = partial(self._commit, work, batch, careful, together=together)
                 return again(commit, after=ConflictError, tell=self._conflict)
             except _BadEventsError as bad:
                 work = work.without_events(bad.events)
+            except _SomeTableError:
+                together = False  # one by one it will show
             except _TableFailedError as failed:
                 if isinstance(failed.error, RejectedError):
                     careful.add(failed.table)
@@ -147,7 +155,9 @@ class Writer:
             known.clear()
         known.add(table)
 
-    def _commit(self, work: Work, batch: Batch, careful: set[str]) -> Written:
+    def _commit(
+        self, work: Work, batch: Batch, careful: set[str], *, together: bool
+    ) -> Written:
         started = time.perf_counter()
         written = Written(work)
         bad: dict[int, EdsError] = {}
@@ -157,9 +167,10 @@ class Writer:
             moves = [work.moves[company] for company in sorted(work.moves)]
             self._destination.ledger.advance(moves)
             reached("checkpoint.after")
-            for name, runs in batch.runs.items():
-                for run in runs:
-                    bad.update(self._apply(run, written, careful=name in careful))
+            with self._together(written) if together else nullcontext():
+                for name, runs in batch.runs.items():
+                    for run in runs:
+                        bad.update(self._apply(run, written, careful=name in careful))
             reached("write.after")
             if bad:
                 raise _BadEventsError(bad)
@@ -172,6 +183,16 @@ class Writer:
         written.tables = self.freshness.batch
         written.seconds = time.perf_counter() - started
         return written
+
+    @contextmanager
+    def _together(self, written: Written) -> Iterator[None]:
+        try:
+            with self._destination.together() as changed:
+                yield
+        except (TableError, RejectedError, _TableFailedError) as error:
+            raise _SomeTableError from error
+        for name, count in changed.items():
+            written.rows[name] = written.rows.get(name, 0) + count
 
     def _apply(
         self, run: Run, written: Written, *, careful: bool

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import ClassVar, cast
 
 import msgspec
+import psycopg
 from psycopg.types.json import Json
 from sqlalchemy import URL, Engine, NullPool, Numeric, Text, create_engine, make_url
 
@@ -34,7 +36,7 @@ class PostgresDriver(SqlDriver):
     title = "PostgreSQL"
     example_url = "postgresql://user:password@host:5432/database"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        max_rows=2_000, writers=4, cells=True
+        max_rows=2_000, writers=4, cells=True, together=True
     )
     shared_locks = True
     port = 5432
@@ -60,6 +62,8 @@ class PostgresDriver(SqlDriver):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._loader = Loader(self.session, self.books.tombstone.name)
+        #: What was sent together, by table; None: each statement is waited for.
+        self._sent: list[tuple[str, psycopg.Cursor]] | None = None
 
     def parse(self, url: str) -> URL:
         connecting.parse(url)
@@ -125,6 +129,26 @@ class PostgresDriver(SqlDriver):
             "delete": statements.delete(target, *names, quote),
         }
 
+    @contextmanager
+    def together(self) -> Iterator[Mapping[str, int]]:
+        """By libpq's pipeline: what is sent does not wait for what was sent before."""
+        changed: dict[str, int] = {}
+        sent: list[tuple[str, psycopg.Cursor]] = []
+        self._sent = sent
+        try:
+            with self.session.translated(), self._connection.pipeline():
+                yield changed
+            for name, cursor in sent:
+                changed[name] = changed.get(name, 0) + cursor.rowcount
+        finally:
+            self._sent = None
+
+    @property
+    def _connection(self) -> psycopg.Connection:
+        return cast(
+            psycopg.Connection, self.session.connection.connection.dbapi_connection
+        )
+
     def write(self, target: Target, rows: Sequence[Row]) -> int:
         self._loader.touched(target)
         return self._as_json(target, rows)
@@ -132,6 +156,7 @@ class PostgresDriver(SqlDriver):
     def _as_json(self, target: Target, rows: Sequence[Row]) -> int:
         return sum(
             self._run(
+                target,
                 target.statements["upsert"],
                 _json(b"[%b]" % b",".join([row.after for row in part])),
                 _array([str(row.version) for row in part]),
@@ -154,6 +179,7 @@ class PostgresDriver(SqlDriver):
         self._loader.touched(target)
         versions = _array([str(key.version) for key in keys])
         return self._run(
+            target,
             target.statements["delete"],
             target.real.name,
             _json_of([key.key for key in keys]),
@@ -172,10 +198,15 @@ class PostgresDriver(SqlDriver):
                 for after, version, *key in cursor.fetchall()
             ]
 
-    def _run(self, statement: str, *parameters: object) -> int:
-        with self.session.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            return int(cursor.rowcount)
+    def _run(self, target: Target, statement: str, *parameters: object) -> int:
+        if self._sent is None:
+            with self.session.cursor() as cursor:
+                cursor.execute(statement, parameters)
+                return int(cursor.rowcount)
+        with self.session.translated():
+            cursor = self._connection.execute(statement, parameters)
+        self._sent.append((target.table.name, cursor))
+        return 0
 
 
 def _as_it_is(data: bytes) -> bytes:
