@@ -1,4 +1,4 @@
-"""Verbs that do not wait for each other: what they changed and got wrong shows later."""
+"""Verbs that do not wait for each other: what they did shows later."""
 
 from __future__ import annotations
 
@@ -41,14 +41,15 @@ def test_what_one_gets_wrong_undoes_all(postgresql, tables):
     order, label = tables
     postgresql.run("CREATE UNIQUE INDEX own ON label (name)")
     postgresql.put(label, 1, id="a", name="taken")
-    with (
-        pytest.raises(RejectedError, match="own"),
-        postgresql.transaction(),
-        postgresql.driver.together(),
-    ):
-        postgresql.put(order, 1, id="a", name="1")
-        postgresql.put(label, 1, id="b", name="taken")
-        postgresql.put(order, 1, id="b", name="2")
+
+    def write():
+        with postgresql.transaction(), postgresql.driver.together():
+            postgresql.put(order, 1, id="a", name="1")
+            postgresql.put(label, 1, id="b", name="taken")
+            postgresql.put(order, 1, id="b", name="2")
+
+    with pytest.raises(RejectedError, match="own"):
+        write()
 
     assert names(postgresql) == [[], [("a", "taken")]]
     assert postgresql.put(order, 1, id="a", name="1") == 1
@@ -57,15 +58,15 @@ def test_what_one_gets_wrong_undoes_all(postgresql, tables):
 def test_a_connection_that_is_lost_on_the_way(postgresql, tables):
     order, label = tables
     pid = postgresql.value("SELECT pg_backend_pid()")
-    with (
-        postgresql.another() as other,
-        pytest.raises(TransientError),
-        postgresql.transaction(),
-        postgresql.driver.together(),
-    ):
-        postgresql.put(order, 1, id="a", name="1")
-        other.value(f"SELECT pg_terminate_backend({pid})")
-        postgresql.put(label, 1, id="b", name="2")
+
+    def write(other):
+        with postgresql.transaction(), postgresql.driver.together():
+            postgresql.put(order, 1, id="a", name="1")
+            other.value(f"SELECT pg_terminate_backend({pid})")
+            postgresql.put(label, 1, id="b", name="2")
+
+    with postgresql.another() as other, pytest.raises(TransientError):
+        write(other)
 
     postgresql.driver.open()
     assert names(postgresql) == [[], []]

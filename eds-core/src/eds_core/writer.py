@@ -15,6 +15,7 @@ from functools import partial
 from typing import TypeVar
 
 from .batch import Batch, Run
+from .careful import Careful, as_it_is, mender
 from .destination import Destination
 from .errors import (
     ConflictError,
@@ -24,12 +25,10 @@ from .errors import (
     TableError,
     coded,
 )
-from .event import Row, VersionedKey, shown
+from .event import Row, VersionedKey
 from .failpoints import reached
 from .freshness import Freshness, Statuses
 from .gate import is_for_review
-from .isolation import ALIKE, Isolation
-from .repair import repair
 from .schema import TableSchema
 from .waiting import again
 from .work import Work, coalesce
@@ -84,7 +83,7 @@ class Writer:
         # By table: the models that fit it. Several, as events of two come mixed
         # while the shop's service is being brought up to date.
         self._prepared: dict[str, set[TableSchema]] = {}
-        self._alike: dict[str, int] = {}  # rejections in a row, by table
+        self._careful = Careful(destination)
 
     def forget(self) -> None:
         """Compare every table with the destination again before its next write."""
@@ -128,7 +127,7 @@ class Writer:
         else:
             told = "table %s is parked, the others go on: %s. To mend it: %s"
             log.error(told, failed.table, coded(failed.error), failed.error.advice)
-        self._alike.pop(failed.table, None)
+        self._careful.forget(failed.table)
         return work.without_table(failed.table, failed.error)
 
     def _prepare(self, batch: Batch) -> None:
@@ -179,7 +178,7 @@ class Writer:
         reached("commit.after")
         self.freshness.committed()
         for name in batch.runs.keys() - careful:
-            self._alike.pop(name, None)
+            self._careful.forget(name)
         written.tables = self.freshness.batch
         written.seconds = time.perf_counter() - started
         return written
@@ -200,11 +199,11 @@ class Writer:
         """Write one run; return the events that the destination rejects."""
         reached("write.before")
         destination, name = self._destination, run.table.name
-        verb = self._carefully if careful else self._plainly
+        verb = self._careful.write if careful else self._plainly
         bad: dict[int, EdsError] = {}
         try:
-            changed = verb(run, run.deletes, destination.delete, _as_it_is, bad)
-            changed += verb(run, run.upserts, destination.upsert, _mender(run), bad)
+            changed = verb(run, run.deletes, destination.delete, as_it_is, bad)
+            changed += verb(run, run.upserts, destination.upsert, mender(run), bad)
         except (TableError, RejectedError) as error:
             raise _TableFailedError(name, error) from error
         written.rows[name] = written.rows.get(name, 0) + changed
@@ -223,45 +222,6 @@ class Writer:
             verb(run.table, items[start : start + most])
             for start in range(0, len(items), most)
         )
-
-    def _carefully(
-        self,
-        run: Run,
-        items: list[T],
-        verb: Callable[[TableSchema, Sequence[T]], int],
-        mend: Callable[[T], T | None],
-        bad: dict[int, EdsError],
-    ) -> int:
-        if not items:
-            return 0
-        isolation = Isolation[T](
-            lambda some: verb(run.table, some), self._destination.savepoint, mend
-        )
-        isolation.run(items, lambda item: run.event(item.key).message.sequence)
-        if not isolation.rejected:  # else all of it comes again, without those
-            for item in isolation.mended:
-                _tell_mended(run.table, item)
-        for item, error in isolation.rejected:
-            named = _with_column(run.table, item, error)
-            bad[run.event(item.key).message.sequence] = named
-        self._count_alike(run.table.name, isolation)
-        return isolation.changed
-
-    def _count_alike(self, table: str, isolation: Isolation[T]) -> None:
-        """Tell a table at fault from bad rows when they come one by one."""
-        if isolation.taken or not isolation.rejected:
-            self._alike.pop(table, None)
-            return
-        count = self._alike.get(table, 0) + len(isolation.rejected)
-        self._alike[table] = count
-        error = isolation.rejected[0][1]
-        if count >= ALIKE:
-            raise TableError(
-                f"{count} rows in a row were rejected, not one was taken: {error}",
-                table=table,
-                advice=error.advice,
-                code=error.code,
-            )
 
     def _keep_books(self, work: Work) -> None:
         """What the ledger must hold in the same transaction."""
@@ -298,42 +258,3 @@ def _with_resume(advice: str, table: str) -> str:
     if "eds resume" not in advice:
         advice = f"{advice or 'see to the table'}; then `eds resume TABLE`"
     return advice.replace("eds resume TABLE", f"eds resume {table} URL")
-
-
-def _with_column(
-    table: TableSchema, item: Row | VersionedKey, error: RejectedError
-) -> RejectedError:
-    """Name the column whose value does not fit, where the database does not."""
-    if not isinstance(item, Row):
-        return error
-    for column in table.columns:
-        try:
-            item.get(column.name, column.type)
-        except RejectedError:
-            if column.name in str(error):
-                return error
-            return RejectedError(
-                f"column {column.name}: {error}",
-                advice=error.advice,
-                signature=error.signature,
-                code=error.code,
-            )
-    return error
-
-
-def _as_it_is(_item: VersionedKey) -> None:
-    """There is nothing to mend in a key."""
-
-
-def _mender(run: Run) -> Callable[[Row], Row | None]:
-    def mend(row: Row) -> Row | None:
-        mended = repair(row, run.table)
-        return None if mended is None else mended[0]
-
-    return mend
-
-
-def _tell_mended(table: TableSchema, item: Row | VersionedKey) -> None:
-    """A value was replaced: never in silence."""
-    if isinstance(item, Row) and (mended := repair(item, table)) is not None:
-        log.warning("%s %s: %s", table.name, shown(item.key), "; ".join(mended[1]))
