@@ -62,6 +62,7 @@ class _Usual(msgspec.Struct, gc=False, rename="camel"):
     id: Annotated[str, _FILLED]
     mvcc_timestamp: str
     model_version: str
+    timestamp: int | None = None  # not needed, but refused in the same way
     after: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -80,13 +81,15 @@ def decode(message: Message) -> ChangeEvent:
         wire, after = _unpack(message.data)
         key = tuple(map(str, wire.key))
         version = _version(wire.mvcc_timestamp, wire.timestamp)
-        return _event(wire, key, version, after, message)
+        event = _event(wire, key, version, after, message)
+        str(event.after, "utf-8")
     except _NOT_AN_EVENT as error:
         raise DecodeError(
             f"the payload is not a change event: {_printable(error)}"
         ) from error
     except RecursionError as error:
         raise DecodeError("the payload is nested too deep") from error
+    return event
 
 
 def decode_usual(messages: Sequence[Message]) -> list[ChangeEvent] | None:
@@ -95,15 +98,20 @@ def decode_usual(messages: Sequence[Message]) -> list[ChangeEvent] | None:
     That is for ``decode`` to look at: it may be packed, of an older form, or no event.
     """
     try:
-        wires = [_USUAL.decode(message.data) for message in messages]
-        versions = Version.parse_all([wire.mvcc_timestamp for wire in wires])
-        every = zip(wires, versions, messages, strict=True)
-        return [
-            _event(w, w.key, version, w.after, m, is_ascii=m.data.isascii())
-            for w, version, m in every
-        ]
+        return _together(messages)
     except _ODD:
         return None
+
+
+def _together(messages: Sequence[Message]) -> list[ChangeEvent]:
+    wires = [_USUAL.decode(message.data) for message in messages]
+    versions = Version.parse_all([wire.mvcc_timestamp for wire in wires])
+    events = []
+    for wire, version, message in zip(wires, versions, messages, strict=True):
+        if not message.data.isascii():
+            str(wire.after, "utf-8")
+        events.append(_event(wire, wire.key, version, wire.after, message))
+    return events
 
 
 def _unpack(data: bytes) -> tuple[_Wire, msgspec.Raw]:
@@ -183,10 +191,8 @@ def _event(
     version: Version,
     after: msgspec.Raw,
     message: Message,
-    *,
-    is_ascii: bool = False,
 ) -> ChangeEvent:
-    """*is_ascii*: whether that is known of all the bytes that *after* is among."""
+    """Whether the row is UTF-8 is not looked at."""
     operation = wire.operation
     table, model = _names(wire.table, wire.model_version or "", message.table)
     if version.wall > message.time + MAX_AHEAD:
@@ -198,8 +204,6 @@ def _event(
         row = b""
     elif memoryview(after)[0] != _OBJECT:
         raise _no_row(operation, bytes(after))
-    elif not is_ascii:
-        str(after, "utf-8")
     id_ = wire.id or message.id
     return ChangeEvent(id_, table, operation, key, version, model, row, message)
 

@@ -225,10 +225,12 @@ class Consumer:
     def _in_order(self, deliveries: Iterable[Delivery]) -> list[Message]:
         """Make messages of what follows one another; with what does not we end."""
         last, number, pending = self.last, self._delivered, str(self.pending)
-        earliest = self._not_before - SKEW
+        earliest, usual = self._not_before - SKEW, f"{ACK}{STREAM}.{self.name}.1"
         messages: list[Message] = []
         for delivery in deliveries:
-            told, counted, time_, pending = ack_tokens(delivery.reply)
+            head, told, counted, time_, pending = delivery.reply.rsplit(".", 4)
+            if head != usual:
+                told, counted, time_, pending = ack_tokens(delivery.reply)
             sequence, at = int(told), int(time_)
             if int(counted) != number + 1 or sequence <= last:
                 self._lose(
