@@ -474,6 +474,7 @@ ODD = [
     payload(mvccTimestamp=f"{NOW + MAX_AHEAD + 1}.0000000000"),
     payload(table="other"),
     payload(modelVersion="a b"),
+    payload(timestamp=[]),
     payload(after=None),
     payload(after=[AFTER]),
     payload().replace(b"Ada", b"Ad\xff"),

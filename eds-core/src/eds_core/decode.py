@@ -62,6 +62,7 @@ class _Usual(msgspec.Struct, gc=False, rename="camel"):
     id: Annotated[str, _FILLED]
     mvcc_timestamp: str
     model_version: str
+    timestamp: int | None = None  # not needed, but refused in the same way
     after: msgspec.Raw = msgspec.Raw(b"null")
 
 
