@@ -241,7 +241,16 @@ def test_with_off_a_user_who_may_only_write_rows_is_enough(tmp_path, own_postgre
             some = ("--only", "brand,vendor,order")
             made = await command("plan", sandbox, owner, "--all", *some)
             execute(admin, role)
+            execute(owner, "GRANT USAGE ON SCHEMA public TO eds_writer")
+            early = await eds(sandbox, "doctor", url, *off)
+            assert "missing: CREATE on schema public" in early.out, early.out
             execute(owner, made.out, rest)
+            for mode in ("off", "review"):
+                doctor = await eds(sandbox, "doctor", url, "--schema-changes", mode)
+                assert "all that EDS needs are there" in doctor.out, doctor.out
+            doctor = await eds(sandbox, "doctor", url)
+            assert "missing: CREATE on schema public" in doctor.out
+            assert "table brand is another user's" in doctor.out
             async with serving(sandbox, url, args=off) as server:
                 await publish(sandbox, "brand", "vendor", "order", "brand")
                 await shop_is_at(owner, sandbox, server=server)
