@@ -165,8 +165,7 @@ def _held(status: Status, tables: list[str]) -> Finding:
     url = shlex.quote(status.url)
     return Finding(
         "waiting",
-        f"{len(tables)} of the shop's tables wait to be made or altered: "
-        f"{', '.join(tables)}",
+        f"to be made or altered, which a person has to allow: {', '.join(tables)}",
         Verdict.WRONG,
         why="they stand still, the other tables go on; what the stream has kept for "
         "more than 7 days has to be imported",
