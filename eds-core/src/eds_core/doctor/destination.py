@@ -24,7 +24,7 @@ _WHY = "EDS writes there, and keeps its position there"
 
 def changes(mode: SchemaChanges) -> Finding:
     """Who makes and alters tables, by which the privileges are judged."""
-    return Finding("tables", _WHO[mode])
+    return Finding("tables", f"as with --schema-changes {mode}: {_WHO[mode]}")
 
 
 def opened(url: str, mode: SchemaChanges) -> tuple[Destination | None, Finding]:
