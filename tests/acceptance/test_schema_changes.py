@@ -87,6 +87,9 @@ def test_changes_wait_for_review_and_the_other_tables_go_on(tmp_path, url):
             assert server.err.count("WARNING waiting for review") == 1
             assert "run it with `eds apply URL`" in server.err
             assert "brand" not in table_names(url)
+            waits = await eds(sandbox, "status", url)
+            assert "a person has to allow: brand, vendor" in waits.out
+            assert waits.out.count("WRONG") == 1
             nobody = await eds(sandbox, "apply", url)
             assert (nobody.code, "--yes" in nobody.err) == (2, True)
             applied = await eds(sandbox, "apply", "--yes", url)
@@ -241,7 +244,16 @@ def test_with_off_a_user_who_may_only_write_rows_is_enough(tmp_path, own_postgre
             some = ("--only", "brand,vendor,order")
             made = await command("plan", sandbox, owner, "--all", *some)
             execute(admin, role)
+            execute(owner, "GRANT USAGE ON SCHEMA public TO eds_writer")
+            early = await eds(sandbox, "doctor", url, *off)
+            assert "missing: CREATE on schema public" in early.out, early.out
             execute(owner, made.out, rest)
+            for mode in ("off", "review"):
+                doctor = await eds(sandbox, "doctor", url, "--schema-changes", mode)
+                assert "all that EDS needs are there" in doctor.out, doctor.out
+            doctor = await eds(sandbox, "doctor", url)
+            assert "missing: CREATE on schema public" in doctor.out
+            assert "table brand is another user's" in doctor.out
             async with serving(sandbox, url, args=off) as server:
                 await publish(sandbox, "brand", "vendor", "order", "brand")
                 await shop_is_at(owner, sandbox, server=server)

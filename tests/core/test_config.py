@@ -211,6 +211,14 @@ def test_each_command_warns_of_it_and_once(here, args):
     assert SECRET not in result.output
 
 
+@pytest.mark.parametrize("masked", ["x://u:***@h/db", "x://h/db?sslpassword=***"])
+def test_a_url_that_was_copied_from_what_is_shown_is_told(here, masked):
+    for args in (["status"], ["doctor"], ["plan"], ["resume", "order"]):
+        result = run(*args, masked)
+        assert result.exit_code == 2
+        assert "with *** in place of what is secret" in result.output
+
+
 def test_a_url_can_be_in_a_file_of_its_own(here, monkeypatch):
     place = write(here / "url", "sqlite:////tmp/my shop.db\nsqlite:////tmp/b.db\n")
     monkeypatch.setenv("EDS_URL_FILE", str(place))

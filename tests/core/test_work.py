@@ -9,6 +9,7 @@ import pytest
 
 from eds_core.errors import DecodeError, RejectedError, TableError
 from eds_core.event import ChangeEvent, Message, Operation, Version
+from eds_core.freshness import Freshness
 from eds_core.intake import Entry
 from eds_core.ledger import Move, Parked
 from eds_core.schema import Column, ColumnType, TableSchema
@@ -283,3 +284,13 @@ def test_a_company_that_is_lost_keeps_its_entries_in_the_quarantine():
     found = work(event(7), event(8, company=B), replayed=["7", "8"])
 
     assert found.without_company(A).replayed == ["8"]
+
+
+def test_what_is_read_again_of_a_table_that_resumes_counts_for_its_freshness():
+    events = [event(sequence) for sequence in (4, 5)]
+    one = work(*events, parked=[Parked("order", A, 6, "", resume=True)])
+
+    (found,) = Freshness().due(one).values()
+
+    assert (found.state, found.rows) == ("resuming", 2)
+    assert found.last_event == max(e.message.time for e in events)

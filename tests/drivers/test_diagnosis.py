@@ -15,6 +15,8 @@ from drivers.sqlserver import driver_named, greeted
 from eds_core.destination import Destination, find_driver
 from eds_core.driver import hookimpl
 from eds_core.findings import Finding, Verdict, looked
+from eds_core.gate import SchemaChanges
+from eds_core.ledger import TableStatus
 from eds_core.schema import ColumnType
 from eds_core.testing import MemoryDriver
 
@@ -36,9 +38,9 @@ def url(request):
     return request.getfixturevalue(f"{request.param}_url")
 
 
-def diagnosed(url, models=()):
+def diagnosed(url, models=(), mode=SchemaChanges.AUTO):
     """What `eds doctor` gets from the driver."""
-    destination = Destination(find_driver(url)(url))
+    destination = Destination(find_driver(url)(url), schema_changes=mode)
     destination.driver.read_only = True
     destination.open()
     try:
@@ -78,6 +80,57 @@ def test_a_driver_gives_its_own_checks_and_leaves_nothing_behind(
     assert told["own tables"] == "there are none yet: the server makes them"
     assert "1 tables have the columns" in " ".join(f.told for f in after)
     assert "ecret" not in str(after)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_prefixes_by_which_two_tables_have_one_name_are_found(request, name):
+    """The one's y_order is the other's order, of which no catalogue knows."""
+    url = request.getfixturevalue(f"{name}_url")
+    at = f"{url}{'&' if '?' in url else '?'}table_prefix="
+    for prefix, table in (("x_", "brand"), ("x_y_", "order"), ("z_", "y_order")):
+        met = {(table, "shop"): TableStatus(table, "shop")}
+        shop = written(f"{at}{prefix}")
+        with shop.transaction():
+            shop.ledger.report(met)
+        shop.close()
+    before = diagnosed(f"{at}x_")
+    shop = written(f"{at}x_")
+    with shop.transaction():
+        shop.ledger.report({("y_order", "shop"): TableStatus("y_order", "shop")})
+    shop.close()
+
+    (one,), (other,) = wrong(diagnosed(f"{at}x_")), wrong(diagnosed(f"{at}x_y_"))
+
+    assert wrong(before) == wrong(diagnosed(f"{at}z_")) == []
+    assert one.about == other.about == "prefixes"
+    assert "with table_prefix=x_y_ writes here" in one.told
+    assert "x_y_order is a table of both" in one.told
+    assert "with table_prefix=x_ writes here" in other.told
+
+
+@pytest.mark.parametrize("server", ["own_mariadb", "own_mysql"])
+def test_who_only_writes_rows_lacks_nothing_where_others_make_the_tables(
+    request, server, table_of
+):
+    own = request.getfixturevalue(server)
+    owned = own.new_database()
+    name = urlsplit(owned).path.removeprefix("/")
+    few = "SELECT, INSERT, UPDATE, DELETE, CREATE TEMPORARY TABLES"
+    own.execute(
+        "CREATE USER IF NOT EXISTS 'rows'@'%' IDENTIFIED BY 'x'",
+        f"GRANT {few} ON `{name}`.* TO 'rows'@'%'",
+    )
+    url = f"mysql://rows:x@127.0.0.1:{own.port}/{name}"
+
+    (early,) = wrong(diagnosed(url, mode=SchemaChanges.OFF))
+    written(owned, table_of("order", a=TEXT)).close()
+
+    assert "missing: CREATE on database" in early.told
+    assert wrong(diagnosed(url, mode=SchemaChanges.OFF)) == []
+    assert wrong(diagnosed(url, mode=SchemaChanges.REVIEW)) == []
+    (auto,) = wrong(diagnosed(url))
+    assert "missing: CREATE, ALTER on database" in auto.told
+    own.execute("DROP USER 'rows'@'%'")
 
 
 def test_a_file_that_is_not_there_is_not_made(sqlite_url, tmp_path):

@@ -307,6 +307,24 @@ def test_apply_is_repeated_after_a_crash(sqlite_url, table_of):
         assert [parked.resume for parked in person.ledger.parked()] == [True]
 
 
+def test_a_column_that_may_have_been_renamed_is_told_before_it_is_made(url, table_of):
+    """Else what `eds apply` adds is empty, beside the one that has the values."""
+    table = table_of("order", number=TEXT)
+    with opened(url) as person:
+        person.prepare(table)
+        with person.driver.session.altering():
+            person.driver.session.run(
+                person.driver.renaming("order", "number", "nummer")
+            )
+
+        (finding,) = plan(person, {"order": table}).renames
+        assert "no column number" in finding.told
+        assert "nummer; was it renamed?" in finding.told
+        with person.driver.session.altering():
+            person.driver.session.run(finding.paste)
+        assert plan(person, {"order": table}).changes == []
+
+
 def test_one_table_that_cannot_be_changed_keeps_no_other(sqlite_url, table_of):
     with opened(sqlite_url) as person:
         with person.transaction():

@@ -154,6 +154,7 @@ class Destination:
     ) -> None:
         self._plugins = tuple(plugins)
         self._actor = actor
+        self._alters = schema_changes is SchemaChanges.AUTO
         self._gate = Gate(schema_changes)
         self._failed: set[tuple[str, str]] = set()
         self._drive(driver)
@@ -161,6 +162,7 @@ class Destination:
     def _drive(self, driver: Driver) -> None:
         self.driver = driver
         driver.actor = self._actor
+        driver.alters = self._alters
         try:
             self._hook = _hooks(driver, self._plugins)
         except pluggy.PluginValidationError as error:

@@ -97,6 +97,9 @@ class Driver(ABC):
     read_only: bool = False
     #: Set before ``open``: who this is, for the record of what is done to tables.
     actor: str = ""
+    #: Set before ``diagnose``: the shop's tables are this user's to make and to alter.
+    #: False: somebody else does that, and privileges for it are none that are missing.
+    alters: bool = True
     #: Seconds that a change may wait for others, to spare a destination that costs
     #: by the commit. 0: it is written at once.
     freshness: float = 0.0

@@ -61,7 +61,8 @@ def _statuses(work: Work) -> dict[Name, TableStatus]:
     for parked in work.parked:
         name = parked.table, parked.company
         state = "resuming" if parked.resume else "parked"
-        statuses[name] = TableStatus(*name, state=state, reason=parked.reason)
+        read = statuses.get(name, TableStatus(*name))  # again, of one that resumes
+        statuses[name] = replace(read, state=state, reason=parked.reason)
     return statuses
 
 

@@ -56,6 +56,7 @@ class Plan:
     waiting: Sequence[str]  # tables for which something waits, or that are parked so
     unknown: Sequence[str] = ()  # tables that the shop's service does not describe
     privileges: Sequence[Finding] = ()  # that are missing
+    renames: Sequence[Finding] = ()  # columns that a person may have renamed
 
     @property
     def changes(self) -> Sequence[TablePlan]:
@@ -142,7 +143,7 @@ def plan(
         sorted(set(unknown) - every.keys()),
     )
     if found.own or found.changes:
-        return replace(found, privileges=_lacking(destination))
+        return _with_findings(destination, found)
     return found
 
 
@@ -158,13 +159,19 @@ def _of_table(
         return TablePlan(table, None, error=coded(error), advice=error.advice)
 
 
-def _lacking(destination: Destination) -> list[Finding]:
-    """The driver's doctor knows what this user may not do."""
-    return [
+def _with_findings(destination: Destination, found: Plan) -> Plan:
+    """The driver's doctor knows what this user may not do, and what looks odd."""
+    models = {t.table: t.change.table for t in found.tables if t.change is not None}
+    wrong = [
         finding
-        for finding in destination.diagnose({})
-        if finding.about == "privileges" and finding.verdict is Verdict.WRONG
+        for finding in destination.diagnose(models)
+        if finding.verdict is Verdict.WRONG
     ]
+    return replace(
+        found,
+        privileges=[each for each in wrong if each.about == "privileges"],
+        renames=[each for each in wrong if each.about == "columns"],
+    )
 
 
 def apply(destination: Destination, found: Plan) -> list[TablePlan]:

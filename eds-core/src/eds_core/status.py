@@ -110,7 +110,10 @@ def needs(status: Status, max_age: timedelta | None = None) -> Iterator[Finding]
         )
     for checkpoint in status.checkpoints:
         yield from _owner(status, checkpoint, max_age)
-    yield from (_parked(status, each) for each in status.parked if not each.resume)
+    still = [each for each in status.parked if not each.resume]
+    if held := sorted({each.table for each in still if is_held(each)}):
+        yield _held(status, held)
+    yield from (_parked(status, each) for each in still if not is_held(each))
     yield from (_kept(status, each) for each in status.quarantined)
 
 
@@ -157,9 +160,22 @@ def _import(status: Status, checkpoint: Checkpoint) -> Iterator[Finding]:
     )
 
 
-def _parked(status: Status, parked: Parked) -> Finding:
+def _held(status: Status, tables: list[str]) -> Finding:
+    """Those that wait for a person to let them change, at once: it is one deed."""
     url = shlex.quote(status.url)
-    by_hand = f"eds resume {parked.table} {url}"
+    return Finding(
+        "waiting",
+        f"to be made or altered, which a person has to allow: {', '.join(tables)}",
+        Verdict.WRONG,
+        why="they stand still, the other tables go on; what the stream has kept for "
+        "more than 7 days has to be imported",
+        advice="look at the SQL, then have it run; or run it yourself, then `eds "
+        "resume` each table",
+        paste=f"eds plan {url}; eds apply {url}",
+    )
+
+
+def _parked(status: Status, parked: Parked) -> Finding:
     return Finding(
         "parked",
         f"table {parked.table} of company {parked.company} is parked since sequence "
@@ -168,7 +184,7 @@ def _parked(status: Status, parked: Parked) -> Finding:
         why="it stands still, the other tables go on; what the stream has kept for "
         "more than 7 days has to be imported",
         advice=parked.advice,
-        paste=f"eds plan {url}; eds apply {url}" if is_held(parked) else by_hand,
+        paste=f"eds resume {parked.table} {shlex.quote(status.url)}",
     )
 
 

@@ -45,6 +45,11 @@ def redact(url: str) -> str:
     return _without_secret_parameters(shown)
 
 
+def is_redacted(url: str) -> bool:
+    """Whether *url* is what ``redact`` has made of one, and leads nowhere."""
+    return f":{_MASK}@" in url or f"={_MASK}" in url
+
+
 def place_of(url: str) -> str:
     """Where *url* leads: without user, password and parameters, as it may be shown."""
     scheme, separator, rest = redact(url).partition("://")

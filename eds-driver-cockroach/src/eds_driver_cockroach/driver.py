@@ -12,7 +12,7 @@ from eds_core.errors import TableError
 from eds_core.event import Row, VersionedKey
 from eds_core.findings import Check
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
-from eds_core.sql import SqlDriver, Step
+from eds_core.sql import SqlDriver, Step, catalogue
 from eds_core.sql.books import Books
 from eds_core.sql.errors import ANSWERS, Answers, Fault, decide
 from eds_core.sql.tables import RealTable, Target
@@ -79,7 +79,9 @@ class CockroachDriver(SqlDriver):
         return schema
 
     def checks(self) -> Mapping[str, Check]:
-        return diagnosis.checks(self.session, self.real_names())
+        return diagnosis.checks(
+            self.session, self.real_names(), self.makes_tables, alters=self.alters
+        )
 
     def make_books(self) -> Books:
         # Text is compared byte by byte.
@@ -94,6 +96,9 @@ class CockroachDriver(SqlDriver):
             return tables.look(
                 cursor, session.schema, table, session.quote, self.type_of
             )
+
+    def table_names(self) -> list[str]:
+        return catalogue.table_names(self.session, mark="%s")
 
     def widening(self, real: RealTable, column: Column) -> Step:
         name = self.session.quote(column.name)

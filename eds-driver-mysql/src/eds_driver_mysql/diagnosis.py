@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from eds_core.durations import spoken
@@ -42,12 +42,17 @@ _LOCKS = (
 )
 
 
-def checks(session: Session, place: Place) -> Mapping[str, Check]:
-    """What to look at over *session*, which leads to *place*."""
+def checks(
+    session: Session, place: Place, makes: Callable[[], bool], *, alters: bool
+) -> Mapping[str, Check]:
+    """What to look at over *session*, which leads to *place*.
+
+    *makes*, *alters*: whether the user has to make tables, and to alter them.
+    """
     return {
         "server": partial(_server, session, place),
         "encryption": partial(_encryption, session, place),
-        "privileges": partial(_privileges, session),
+        "privileges": partial(_privileges, session, makes, alters=alters),
         "locks": partial(_locks, session),
     }
 
@@ -113,12 +118,16 @@ def _encryption(session: Session, place: Place) -> Iterator[Finding]:
         )
 
 
-def _privileges(session: Session) -> Iterator[Finding]:
+def _privileges(
+    session: Session, makes: Callable[[], bool], *, alters: bool
+) -> Iterator[Finding]:
     ((*_, database, user),) = ask(session, _SERVER)
     name, _, host = user.rpartition("@")
     grantee = f"'{name}'@'{host}'"
     granted = ask(session, _PRIVILEGES)
     has = {privilege for whose, privilege in granted if whose == grantee}
+    has |= set() if alters else {"ALTER"}
+    has |= set() if makes() else {"CREATE"}
     lacking = [name for name in NEEDED if name not in has]
     roles = [role for (role,) in ask(session, _ROLES) if role]
     if lacking and roles:

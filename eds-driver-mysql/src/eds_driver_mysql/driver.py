@@ -81,7 +81,10 @@ class MysqlDriver(SqlDriver):
         return super().prepare_session()
 
     def checks(self) -> Mapping[str, Check]:
-        return diagnosis.checks(self.session, self._place(self.url))
+        place = self._place(self.url)
+        return diagnosis.checks(
+            self.session, place, self.makes_tables, alters=self.alters
+        )
 
     def make_books(self) -> Books:
         return Books(

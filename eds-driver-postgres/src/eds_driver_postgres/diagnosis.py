@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -54,12 +54,17 @@ ORDER BY 5 DESC
 """
 
 
-def checks(session: Session, tables: Sequence[str]) -> Mapping[str, Check]:
-    """What to look at over *session*, in its schema; *tables*: those of EDS."""
+def checks(
+    session: Session, tables: Sequence[str], makes: Callable[[], bool], *, alters: bool
+) -> Mapping[str, Check]:
+    """What to look at over *session*, in its schema; *tables*: those of EDS.
+
+    *makes*, *alters*: whether the user has to make tables, and to own them.
+    """
     return {
         "server": partial(_server, session),
         "encryption": partial(encryption, session),
-        "privileges": partial(privileges, session, tables),
+        "privileges": partial(privileges, session, tables, makes, alters=alters),
         "locks": partial(_locks, session),
     }
 
@@ -131,17 +136,20 @@ def encryption(session: Session) -> Iterator[Finding]:
         )
 
 
-def privileges(session: Session, tables: Sequence[str]) -> Iterator[Finding]:
+def privileges(
+    session: Session, tables: Sequence[str], makes: Callable[[], bool], *, alters: bool
+) -> Iterator[Finding]:
     """By the catalogue: what the user may do in the schema, and to each table."""
     schema, quote = session.schema or "", session.quote
-    ((user, database, uses, makes),) = ask(session, _SCHEMA, schema, schema)
-    lacking = [n for n, has in (("USAGE", uses), ("CREATE", makes)) if not has]
+    ((user, database, uses, creates),) = ask(session, _SCHEMA, schema, schema)
+    may = {"USAGE": uses, "CREATE": creates or not makes()}
+    lacking = [name for name, has in may.items() if not has]
     yield missing_privileges(
         [f"{name} on schema {schema} of database {database}" for name in lacking],
         f"GRANT {', '.join(lacking)} ON SCHEMA {quote(schema)} TO {quote(user)}",
     )
-    for table, owns, *may in ask(session, _TABLES, schema, list(tables)):
-        yield from _table(session, user, table, may, owns=owns)
+    for table, owns, *each in ask(session, _TABLES, schema, list(tables)):
+        yield from _table(session, user, table, each, owns=owns or not alters)
 
 
 def _table(

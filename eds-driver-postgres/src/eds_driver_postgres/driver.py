@@ -90,7 +90,9 @@ class PostgresDriver(SqlDriver):
         return schema
 
     def checks(self) -> Mapping[str, Check]:
-        return diagnosis.checks(self.session, self.real_names())
+        return diagnosis.checks(
+            self.session, self.real_names(), self.makes_tables, alters=self.alters
+        )
 
     def make_books(self) -> Books:
         name: Text = Text(collation="C")

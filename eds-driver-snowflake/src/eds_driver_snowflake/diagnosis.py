@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from eds_core.durations import spoken
@@ -19,11 +19,16 @@ _NEEDED = ("USAGE", "CREATE TABLE", "CREATE STAGE")
 _ALL = {"OWNERSHIP", "ALL PRIVILEGES"}
 
 
-def checks(session: Session, address: Address) -> Mapping[str, Check]:
-    """What to look at over *session*, which leads to *address*."""
+def checks(
+    session: Session, address: Address, makes: Callable[[], bool]
+) -> Mapping[str, Check]:
+    """What to look at over *session*, which leads to *address*.
+
+    *makes*: whether the role has to make tables.
+    """
     return {
         "session": partial(_session, session, address),
-        "privileges": partial(_privileges, session),
+        "privileges": partial(_privileges, session, makes),
     }
 
 
@@ -46,7 +51,7 @@ def _session(session: Session, address: Address) -> Iterator[Finding]:
     )
 
 
-def _privileges(session: Session) -> Iterator[Finding]:
+def _privileges(session: Session, makes: Callable[[], bool]) -> Iterator[Finding]:
     ((role, *names),) = ask(session, _PLACE)
     place = ".".join(map(session.quote, names))
     try:
@@ -62,6 +67,7 @@ def _privileges(session: Session) -> Iterator[Finding]:
         )
         return
     has = {row[1] for row in granted if row[5] == role}
+    has |= set() if makes() else {"CREATE TABLE"}
     lacking = [] if has & _ALL else [name for name in _NEEDED if name not in has]
     yield missing_privileges(
         [f"{name} on schema {place}" for name in lacking],

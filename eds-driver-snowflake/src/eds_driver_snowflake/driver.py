@@ -95,7 +95,7 @@ class SnowflakeDriver(SqlDriver):
         )
 
     def checks(self) -> Mapping[str, Check]:
-        return diagnosis.checks(self.session, self.address)
+        return diagnosis.checks(self.session, self.address, self.makes_tables)
 
     def make_books(self) -> Books:
         text = String()

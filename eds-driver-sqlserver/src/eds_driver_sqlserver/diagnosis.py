@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from eds_core.findings import Check, Finding, Verdict
@@ -34,13 +34,18 @@ SELECT CONVERT(nvarchar(128), USER_NAME()),
 """
 
 
-def checks(session: Session, address: Address) -> Mapping[str, Check]:
-    """What to look at over *session*, which leads to *address*."""
+def checks(
+    session: Session, address: Address, makes: Callable[[], bool]
+) -> Mapping[str, Check]:
+    """What to look at over *session*, which leads to *address*.
+
+    *makes*: whether the user has to make tables, for which it also takes ALTER.
+    """
     return {
         "server": partial(_server, session),
         "disk": partial(_disk, session),
         "encryption": partial(_encryption, address),
-        "privileges": partial(_privileges, session),
+        "privileges": partial(_privileges, session, makes),
     }
 
 
@@ -96,15 +101,20 @@ def _encryption(address: Address) -> Iterator[Finding]:
         yield Finding("encryption", "the connection is encrypted by TLS")
 
 
-def _privileges(session: Session) -> Iterator[Finding]:
+def _privileges(session: Session, makes: Callable[[], bool]) -> Iterator[Finding]:
     schema = session.quote(session.schema or "")
-    ((user, makes, *may),) = ask(session, _PRIVILEGES, *[schema] * len(_NEEDED))
-    whom = session.quote(user)
-    lacking = [name for name, has in zip(_NEEDED, may, strict=True) if not has]
+    ((user, creates, *may),) = ask(session, _PRIVILEGES, *[schema] * len(_NEEDED))
+    whom, unneeded = session.quote(user), () if makes() else ("ALTER",)
+    creates = creates or bool(unneeded)
+    lacking = [
+        name
+        for name, has in zip(_NEEDED, may, strict=True)
+        if not has and name not in unneeded
+    ]
     statements = []
-    if not makes:
+    if not creates:
         statements.append(f"GRANT CREATE TABLE TO {whom}")
     if lacking:
         statements.append(f"GRANT {', '.join(lacking)} ON SCHEMA::{schema} TO {whom}")
-    names = [*([] if makes else ["CREATE TABLE"]), *lacking]
+    names = [*([] if creates else ["CREATE TABLE"]), *lacking]
     yield missing_privileges(names, "; ".join(statements))

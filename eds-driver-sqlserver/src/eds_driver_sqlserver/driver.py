@@ -159,7 +159,7 @@ class SqlServerDriver(SqlDriver):
             )
 
     def checks(self) -> Mapping[str, Check]:
-        return diagnosis.checks(self.session, self._address)
+        return diagnosis.checks(self.session, self._address, self.makes_tables)
 
     def renaming(self, table: str, old: str, new: str) -> str:
         place = f"{self.session.quote_table(table)}.{self.session.quote(old)}"

@@ -12,7 +12,7 @@ from eds_core.errors import ConfigError
 from eds_core.findings import Finding, Verdict
 
 from .findings import show
-from .options import creds_option, servers_option
+from .options import creds_option, schema_changes_option, servers_option
 from .secrets import url_options, urls_of
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @url_options
 @creds_option("The credentials file; without it, NATS is not looked at.")
 @servers_option
+@schema_changes_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
 def command(
@@ -32,19 +33,22 @@ def command(
     urls: tuple[str, ...],
     creds: Path | None,
     servers: tuple[str, ...],
+    schema_changes: str,
     as_json: bool,
 ) -> None:
     """Look at credentials, clock, network, NATS, and each database.
 
     Each line is ok, a note, or WRONG, with the reason and what to paste. Nothing is
     written anywhere, and no password is shown: the output can be mailed. It may be
-    used while the server runs.
+    used while the server runs. Give --schema-changes as the server has it: with off or
+    review its user need not be allowed to make tables.
 
     Exit codes: 0 nothing is wrong, 1 something is.
     """
     import asyncio
 
     from eds_core.doctor import Question
+    from eds_core.gate import SchemaChanges
     from eds_core.server import DEFAULT_SERVER
 
     urls = urls_of(ctx, urls)
@@ -53,7 +57,8 @@ def command(
             "there is nothing to look at",
             advice="eds doctor --creds shop.creds postgresql://user:password@host/name",
         )
-    question = Question(servers or (DEFAULT_SERVER,), urls, creds)
+    mode = SchemaChanges(schema_changes)
+    question = Question(servers or (DEFAULT_SERVER,), urls, creds, mode)
     found = asyncio.run(_tell(question, as_json=as_json))
     wrong = [finding for _, finding in found if finding.verdict is Verdict.WRONG]
     if as_json:

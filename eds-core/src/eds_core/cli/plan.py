@@ -114,7 +114,7 @@ def _names(destination: Destination, *, everything: bool) -> list[str]:
 
 def tell(found: Plan) -> None:
     """Print the plan as SQL; what is no statement is a comment."""
-    for line in _privileges(found):
+    for line in (*_privileges(found), *_renames(found)):
         click.echo(f"-- {printable(line)}")
     if found.own:
         _block("EDS's own tables", found.own)
@@ -152,6 +152,13 @@ def _privileges(found: Plan) -> Iterator[str]:
         yield "or let somebody who may run what is below"
 
 
+def _renames(found: Plan) -> Iterator[str]:
+    """What should not be run before somebody has thought of it."""
+    for finding in found.renames:
+        yield f"LOOK FIRST: {finding.told} {finding.why}"
+        yield f"if it was, {finding.advice}: {finding.paste}"
+
+
 def summary(found: Plan, *, asked: bool) -> str:
     """Say how much there is to do, and what was not looked at."""
     statements = [s for t in found.changes for s in t.statements or ()]
@@ -178,6 +185,7 @@ def _as_dict(url: str, found: Plan) -> dict[str, object]:
         "waiting": [*found.waiting],
         "unknown": [*found.unknown],
         "privileges": [finding.as_dict() for finding in found.privileges],
+        "renames": [finding.as_dict() for finding in found.renames],
     }
 
 

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from eds_core.errors import ConfigError
 from eds_core.private import exposed
+from eds_core.urls import is_redacted
 
 from .config_file import config_option, variable_of
 
@@ -104,7 +105,14 @@ def urls_of(
 ) -> tuple[str, ...]:
     """The database URLs, each once: *typed*, else *urls*, or those of the file."""
     lines = "" if typed else in_file(ctx, "urls")
-    return tuple(dict.fromkeys(typed or lines.splitlines() or urls))
+    found = tuple(dict.fromkeys(typed or lines.splitlines() or urls))
+    if any(map(is_redacted, found)):
+        raise ConfigError(
+            "this URL is as EDS shows it, with *** in place of what is secret",
+            advice="write the password itself; or leave the URL out, where it is in "
+            "EDS_URL or eds.toml",
+        )
+    return found
 
 
 def need_urls(

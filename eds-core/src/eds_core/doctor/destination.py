@@ -8,17 +8,29 @@ from collections.abc import Iterator
 from eds_core.credentials import Credentials
 from eds_core.destination import Destination, find_driver
 from eds_core.findings import Finding, Verdict, wrong
+from eds_core.gate import SchemaChanges
 from eds_core.ledger import Checkpoint
 from eds_core.status import Status, needs, read_status
 from eds_core.unexpected import unexpected
 
+_WHO = {
+    SchemaChanges.AUTO: "the server makes and alters them itself",
+    SchemaChanges.REVIEW: "what is to be made or altered waits for `eds apply`, with a "
+    "URL whose user may do it",
+    SchemaChanges.OFF: "they are made and altered by a person, from `eds plan`",
+}
 _WHY = "EDS writes there, and keeps its position there"
 
 
-def opened(url: str) -> tuple[Destination | None, Finding]:
+def changes(mode: SchemaChanges) -> Finding:
+    """Who makes and alters tables, by which the privileges are judged."""
+    return Finding("tables", f"as with --schema-changes {mode}: {_WHO[mode]}")
+
+
+def opened(url: str, mode: SchemaChanges) -> tuple[Destination | None, Finding]:
     """The destination, read-only and for the caller to close; how that went."""
     try:
-        destination = Destination(find_driver(url)(url))
+        destination = Destination(find_driver(url)(url), schema_changes=mode)
     except Exception as error:  # noqa: BLE001 - a driver may raise anything
         reason = "the URL's scheme selects the driver"
         return None, wrong("driver", unexpected(error), reason)

@@ -16,6 +16,7 @@ from eds_core.credentials import Credentials, read_credentials
 from eds_core.destination import DRIVERS, Destination
 from eds_core.errors import EdsError
 from eds_core.findings import Finding, Verdict, wrong
+from eds_core.gate import SchemaChanges
 from eds_core.installed import entry_points
 from eds_core.status import Status
 from eds_core.stream import Connection, Settings, is_the_same_stream, survey
@@ -38,6 +39,7 @@ class Question:
     servers: tuple[str, ...] = field(repr=False)
     urls: tuple[str, ...] = field(default=(), repr=False)
     credentials: Path | None = None
+    schema_changes: SchemaChanges = SchemaChanges.AUTO
 
 
 async def examine(question: Question) -> AsyncIterator[Found]:
@@ -60,7 +62,8 @@ async def examine(question: Question) -> AsyncIterator[Found]:
                 yield "NATS", finding
             yield "NATS", await streaming.look_up(connection)
         for url in dict.fromkeys(question.urls):
-            async for finding in _destination(url, found, connection):
+            mode = question.schema_changes
+            async for finding in _destination(url, mode, found, connection):
                 yield redact(url), finding
     finally:
         if connection is not None:
@@ -102,16 +105,20 @@ def _settings(question: Question, credentials: Credentials) -> Settings:
 
 
 async def _destination(
-    url: str, credentials: Credentials | None, connection: Connection | None
+    url: str,
+    mode: SchemaChanges,
+    credentials: Credentials | None,
+    connection: Connection | None,
 ) -> AsyncIterator[Finding]:
     with ThreadPoolExecutor(1) as thread:  # a driver is used from one thread
         call = partial(asyncio.get_running_loop().run_in_executor, thread)
-        destination, told = await call(theirs.opened, url)
+        destination, told = await call(theirs.opened, url, mode)
         yield told
         if destination is None:
             if (place := theirs.place(url)) is not None:
                 yield await reach(*place)
             return
+        yield theirs.changes(mode)
         try:
             try:
                 findings = _looked_at(call, destination, url, credentials, connection)

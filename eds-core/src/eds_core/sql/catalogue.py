@@ -17,6 +17,7 @@ _COLUMNS = (
     "SELECT column_name, {declared}, {writable} FROM information_schema.columns "
     "WHERE table_schema = {mark} AND table_name = {mark} ORDER BY ordinal_position"
 )
+_TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = {mark}"
 _KEYS = (
     "SELECT t.constraint_name, t.constraint_type, k.column_name "
     "FROM information_schema.table_constraints t "
@@ -26,6 +27,14 @@ _KEYS = (
     "WHERE t.constraint_type IN ('PRIMARY KEY', 'UNIQUE') "
     "AND t.table_schema = {mark} AND t.table_name = {mark}"
 )
+
+
+def table_names(session: Session, *, mark: str = "?") -> list[str]:
+    """What the tables of the session's schema are called; *mark* as in ``look``."""
+    query = _TABLES.format(mark=mark)
+    with session.reading(), session.cursor() as cursor:
+        cursor.execute(query, (session.schema,))
+        return [name for (name,) in cursor.fetchall()]
 
 
 def look(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from eds_core.catalogue import all_tables
 from eds_core.durations import spoken
 from eds_core.findings import Finding, Verdict, looked
 from eds_core.schema import TableSchema
@@ -32,6 +33,7 @@ def diagnose(
             **driver.checks(),
             "clock": partial(_clock, driver),
             "own tables": partial(_own, driver),
+            "prefixes": partial(_prefixes, driver),
             "columns": partial(_columns, driver, models),
         }
     )
@@ -125,6 +127,46 @@ def _own(driver: SqlDialect) -> Iterator[Finding]:
 
 def _count(session: Session, name: str) -> int | None:
     return portable.count(session, name) if session.has_table(name) else None
+
+
+def _prefixes(driver: SqlDialect) -> Iterator[Finding]:
+    """Look for other EDS's in this schema whose tables would be called as ours."""
+    own = driver.placement.prefix
+    ours = {f"{own}{table}" for table in _met(driver, own)}
+    for other in _other_prefixes(driver):
+        theirs = {f"{other}{table}" for table in _met(driver, other)}
+        if both := sorted(ours & theirs):
+            yield Finding(
+                "prefixes",
+                f"an EDS with {_told(other)} writes here, too, and with {_told(own)} "
+                f"this one: {', '.join(both)} is a table of both",
+                Verdict.WRONG,
+                why="the rows of two different tables end in one, or in none",
+                advice="give one of the two a schema of its own, or a table_prefix by "
+                "which no names meet, and import into it anew",
+            )
+
+
+def _told(prefix: str) -> str:
+    return f"table_prefix={prefix}" if prefix else "no table_prefix"
+
+
+def _other_prefixes(driver: SqlDialect) -> list[str]:
+    """By the checkpoints that are there: each EDS has one of its own."""
+    names, end = driver.table_names(), "_eds_checkpoint"
+    found = {name.removesuffix(end) for name in names if name.endswith(end)}
+    return sorted(found - {driver.placement.prefix})
+
+
+def _met(driver: SqlDialect, prefix: str) -> set[str]:
+    """The shop's tables: those that EDS knows, and those that came with *prefix*."""
+    session = driver.session
+    name = f"{prefix}_eds_status"
+    if not session.has_table(name):
+        return set(all_tables())
+    column, place = session.quote("table_name"), session.quote_table(name)
+    query = f"SELECT DISTINCT {column} FROM {place}"  # noqa: S608 - identifiers only, quoted
+    return {*all_tables(), *(table for (table,) in ask(session, query))}
 
 
 def _columns(

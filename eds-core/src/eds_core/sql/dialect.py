@@ -134,6 +134,10 @@ class SqlDialect(Driver):
         """What `eds doctor` should look at on this database, by a word for each."""
         return {}
 
+    def makes_tables(self) -> bool:
+        """Whether a table is to be made: one of the shop's, or of EDS's own."""
+        return self.alters or bool(self.ledger.missing())
+
     def renaming(self, table: str, old: str, new: str) -> str:
         """Return the statement that gives a column another name, to be pasted."""
         quote, place = self.session.quote, self.session.quote_table(table)
@@ -205,6 +209,11 @@ class SqlDialect(Driver):
             table=real.name,
             advice=f"alter the column to {self.types[column.type]}",
         )
+
+    def table_names(self) -> list[str]:
+        """Return what all tables of this schema are called, whoever's they are."""
+        with self.session.reading():
+            return self.session.inspector().get_table_names(self.session.schema)
 
     def real_names(self) -> list[str]:
         """Return what all tables that EDS may have here are called."""
