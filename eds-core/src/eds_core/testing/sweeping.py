@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -97,12 +97,37 @@ def _forget(driver: SqlDriver, traces: Traces) -> None:
 
 
 def _drop_empty_books(driver: SqlDriver, before: frozenset[str]) -> None:
-    """Drop EDS's own tables if the kit made them and nobody else uses them."""
+    """Drop EDS's own tables if the kit made them and nobody else uses them.
+
+    The history comes last: it tells of how the others were made.
+    """
+    made, history = _books(driver) - before, driver.books.history.name
+    others = made - {history}
+    gone = {name for name in sorted(others) if _drop_if_empty(driver, name)}
+    if history in made and gone == others:
+        gone |= {history}
+    if driver.session.has_table(history):
+        _forget_making(driver, gone)
+    if history in gone:
+        _drop_if_empty(driver, history)
+
+
+def _drop_if_empty(driver: SqlDriver, name: str) -> bool:
     session = driver.session
-    for name in sorted(_books(driver) - before):
-        if driver.count(name) == 0:
-            with session.altering():
-                session.run(f"DROP TABLE {session.quote_table(name)}")
+    if driver.count(name):
+        return False
+    with session.altering():
+        session.run(f"DROP TABLE {session.quote_table(name)}")
+    return True
+
+
+def _forget_making(driver: SqlDriver, names: Iterable[str]) -> None:
+    """Take what is gone out of the history."""
+    books = driver.books
+    plain = [name.removeprefix(books.prefix) for name in names]
+    which = books.history.c.table_name.in_(plain)
+    with driver.session.transaction():
+        driver.session.execute(books.history.delete().where(which))
 
 
 def _books(driver: Driver) -> frozenset[str]:
