@@ -159,6 +159,21 @@ ALTER TABLE "thing" ALTER "a" TYPE VARCHAR USING base64("a")::VARCHAR;
 
 -- EDS's own tables ----------------------------------------------------------------------------
 
+-- _eds_schema_history
+CREATE TABLE _eds_schema_history (
+    id VARCHAR(255) NOT NULL,
+    table_name VARCHAR(255),
+    "at" VARCHAR(255),
+    ended VARCHAR(255),
+    outcome VARCHAR(255),
+    statement TEXT,
+    actor TEXT,
+    version TEXT,
+    error TEXT,
+    model TEXT,
+    PRIMARY KEY (id)
+);
+
 -- _eds_checkpoint
 CREATE TABLE _eds_checkpoint (
     company VARCHAR(255) NOT NULL,
@@ -247,20 +262,5 @@ CREATE TABLE _eds_import (
     rows_updated BIGINT NOT NULL,
     rows_quarantined BIGINT NOT NULL,
     rows_deleted BIGINT NOT NULL,
-    PRIMARY KEY (id)
-);
-
--- _eds_schema_history
-CREATE TABLE _eds_schema_history (
-    id VARCHAR(255) NOT NULL,
-    table_name VARCHAR(255),
-    "at" VARCHAR(255),
-    ended VARCHAR(255),
-    outcome VARCHAR(255),
-    statement TEXT,
-    actor TEXT,
-    version TEXT,
-    error TEXT,
-    model TEXT,
     PRIMARY KEY (id)
 );
