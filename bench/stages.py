@@ -3,7 +3,8 @@
 The events of ``stream`` go through one stage at a time, in this process: read from
 JetStream and dropped; decoded from memory, on arrival; coalesced to batches; batches
 written to PostgreSQL. Each figure is beside a yardstick of the same run: a bare socket
-that parses nothing, `json.loads`, the decoding, COPY of the final rows.
+that parses nothing, `json.loads`, the decoding, COPY of the final rows. At last the
+stages of an import, of a file with as many rows of `order`.
 """
 
 from __future__ import annotations
@@ -16,17 +17,22 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from bench.events import bench_models, generate
+from bench.events import START, bench_models, generate
+from bench.imports import make_files
 from bench.machine import own_postgres
 from bench.report import table, write
 from eds_core.destination import Destination, open_destination
-from eds_core.event import Message
+from eds_core.event import Message, Version
+from eds_core.gunzip import GzipFile
+from eds_core.importer.reading import read_lines
 from eds_core.intake import Intake
 from eds_core.ledger import Checkpoint, Move
+from eds_core.line import LineReader
 from eds_core.model import parse_reply
 from eds_core.sandbox import COMPANY, Sandbox, ShopEvent
 from eds_core.schema import TableSchema
@@ -38,6 +44,7 @@ from eds_core.writer import Writer
 
 HELD = 4 * 1024 * 1024  # bytes given back at once, as a writer does
 TOGETHER = 50
+BLOCK = 1 << 20
 NOW = 2_000_000_000_000_000_000
 
 
@@ -54,7 +61,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--only", choices=("consume", "decode", "coalesce", "write"), help="one stage"
+        "--only",
+        choices=("consume", "decode", "coalesce", "write", "import"),
+        help="one stage",
     )
 
 
@@ -66,6 +75,7 @@ async def run(options: argparse.Namespace) -> None:
         "decode": decode,
         "coalesce": coalesced,
         "write": written,
+        "import": imported,
     }
     rows: list[tuple[str, str, str]] = []
     figures: dict[str, object] = {"events": len(events)}
@@ -177,6 +187,44 @@ async def written(events: list[ShopEvent], runs: int) -> dict[str, list[Cost]]:
             _write_all(destination, events, costs, empty)
             destination.close()
     return {"writer": costs, "of it, fence, checkpoint, commit": empty}
+
+
+async def imported(events: list[ShopEvent], runs: int) -> dict[str, list[Cost]]:
+    """From a file to lines, from lines to rows, from rows to PostgreSQL."""
+    costs: dict[str, list[Cost]] = {"unpack": [], "lines": [], "rows": [], "load": []}
+    with (
+        own_postgres() as server,
+        tempfile.TemporaryDirectory(prefix="eds-bench-") as name,
+    ):
+        for number in range(runs):
+            file = _export(Path(name, str(number)), len(events))
+            _import(file, server.new_database(), costs)
+    return costs
+
+
+def _export(folder: Path, rows: int) -> Path:
+    make_files(folder, "order", rows, 1, START)
+    (file,) = folder.iterdir()
+    return file
+
+
+def _import(file: Path, url: str, costs: dict[str, list[Cost]]) -> None:
+    with GzipFile(file) as packed, _measured(costs["unpack"]):
+        while packed.read1(BLOCK):
+            pass
+    with GzipFile(file) as packed, _measured(costs["lines"]):
+        lines = [*read_lines(BufferedReader(packed, BLOCK), file.name)]
+    schema = _schemas()["order"]
+    reader = LineReader(schema, cells=True)
+    with _measured(costs["rows"]):
+        read = [reader.read(line.data, Version(START), NOW) for line in lines]
+    rows = [row for _, row, _ in filter(None, read)]
+    destination = open_destination(url)
+    destination.ledger.create()
+    destination.prepare(schema)
+    with _measured(costs["load"]):
+        destination.bulk_load(schema, rows)
+    destination.close()
 
 
 def _write_all(

@@ -78,8 +78,6 @@ class SqlDialect(Driver):
     #: Tables are in schemas, of which a database may have several.
     has_schemas: ClassVar[bool] = True
 
-    ledger: SqlLedger
-
     def __init__(self, url: str) -> None:
         self.url = url
         self.placement = placement_of(url)
@@ -100,7 +98,7 @@ class SqlDialect(Driver):
         )
         self.books = self.make_books()
         self.books.put_before(self.placement.prefix)
-        self.ledger = self.make_ledger()
+        self.ledger: SqlLedger = self.make_ledger()
         self._targets: dict[tuple[str, str], Target] = {}
         self._stamp: object = None
 
