@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from acceptance.harness import eds, shop_is_at, streaming, until
+from acceptance.harness import shop_is_at, streaming, until
 from acceptance.tables import rows
 from eds_core.failpoints import POINTS
 from faults.children import CRASHED, Crash, child
@@ -19,12 +19,12 @@ TABLES = ("brand", "vendor")
 REVIEW = ("--schema-changes", "review")
 
 
-async def dies(sandbox, url, crash):
+async def ends(sandbox, code, command, crash=None):
     said = sandbox.directory / "said.txt"
     said.write_text("")
-    with child(("apply", "--yes", url), said, crash) as running:
-        code = await asyncio.to_thread(running.ended, PATIENCE)
-        assert code == CRASHED, running.tail()
+    with child(command, said, crash) as running:
+        found = await asyncio.to_thread(running.ended, PATIENCE)
+        assert found == code, running.tail()
 
 
 class Crashes:
@@ -45,14 +45,13 @@ class Crashes:
                 for table in TABLES:
                     await sandbox.publish(sandbox.shop.insert(table))
                 await server.says("go on: brand, vendor.")
-                await dies(sandbox, url, Crash(point, 1))
-                done = await eds(sandbox, "apply", "--yes", url)
-                assert done.code == 0, done.tail()
+                apply = ("apply", "--yes", url)
+                await ends(sandbox, CRASHED, apply, Crash(point, 1))
+                await ends(sandbox, 0, apply)
                 await shop_is_at(url, sandbox, server=server)
                 parked = "SELECT * FROM _eds_parked"
                 await until(lambda: rows(url, parked) == [], 20, server.tail)
-                plan = await eds(sandbox, "plan", url)
-                assert plan.code == 0, plan.tail()
+                await ends(sandbox, 0, ("plan", url))
 
         asyncio.run(scenario())
 

@@ -73,7 +73,7 @@ class Rounds:
             self._broken = 0
         prunes = "prune" in self._point or self._number % 2 == 0
         command = self._command(self._export(prunes), prunes)
-        most = min(kills, self.kills + self._dice.randint(1, 3))
+        most = min(kills, self.kills + self._dice.randint(1, 7))
         code = CRASHED
         while code == CRASHED:
             crash = self._crash() if self.kills < most else None
