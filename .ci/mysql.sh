@@ -50,13 +50,13 @@ packages() {
 # It brings its own libraries and their loader: this system's may be older.
 write_program() {
     local loader lib
-    loader=$(find "$here/root" -name 'ld-linux-*.so.*' | sed -n 1p)
-    lib=$(dirname "$(find "$here/root" -name 'libssl.so.*' | sed -n 1p)")
+    loader=$(find "$here/unpacked" -name 'ld-linux-*.so.*' | sed -n 1p)
+    lib=$(dirname "$(find "$here/unpacked" -name 'libssl.so.*' | sed -n 1p)")
     cat > "$program.new" <<PROGRAM
 #!/bin/sh
-exec "$loader" --library-path "$lib" "$here/root/usr/sbin/mysqld" "\$@" \\
-    --basedir="$here/root/usr" --lc-messages-dir="$here/root/usr/share/mysql" \\
-    --plugin-dir="$here/root/usr/lib/mysql/plugin"
+exec "$loader" --library-path "$lib" "$here/unpacked/usr/sbin/mysqld" "\$@" \\
+    --basedir="$here/unpacked/usr" --lc-messages-dir="$here/unpacked/usr/share/mysql" \\
+    --plugin-dir="$here/unpacked/usr/lib/mysql/plugin"
 PROGRAM
     chmod 755 "$program.new"
     mv "$program.new" "$program"
@@ -65,9 +65,9 @@ PROGRAM
 if [ ! -x "$program" ]; then
     configure
     apt-get update -qq >&2
-    mkdir -p debs root
+    mkdir -p debs unpacked
     (cd debs && packages | xargs apt-get download -qq >&2)
-    for package in debs/*.deb; do dpkg-deb -x "$package" root; done
+    for package in debs/*.deb; do dpkg-deb -x "$package" unpacked; done
     write_program
     rm -rf apt debs
 fi
