@@ -5,8 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 import os
-import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -19,15 +18,15 @@ from eds_core.errors import ConfigError
 from eds_core.private import exposed
 from eds_core.urls import redact
 
+from .config_place import WRONG, find_config, read_config
+
 log = logging.getLogger("eds")
 
 F = TypeVar("F", bound=Callable[..., Any] | click.Command)
 
-_NAME = "eds.toml"
 _META = "eds.config"
 _TOLD = "eds.config.told"
 _PREFIX = "EDS_"
-_WRONG = "E1002"  # for `eds explain`
 _MASK = "***"
 #: Variables of EDS that are no option of a command.
 _OTHERS = frozenset({"EDS_CONFIG", "EDS_HASH_SALT", "EDS_NATS_SERVER"})
@@ -185,10 +184,10 @@ def misspelt(ctx: click.Context) -> list[tuple[str, str]]:
 
 def _load(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
     del param
-    path = value or _found()
+    path = value or find_config()
     if path is None:
         return
-    given = _read(path)
+    given = read_config(path)
     own = options_of(ctx.command)
     # Most files are for one command: then no start loads all of them.
     known = own if given.keys() <= own.keys() else _all_options(ctx)
@@ -203,42 +202,6 @@ def _load(ctx: click.Context, param: click.Parameter, value: Path | None) -> Non
     }
     secret = any(_is_secret(known[name], given[name]) for name in given)
     ctx.meta[_META] = ConfigFile(path, tuple(given), exposed(path.stat()), secret)
-
-
-def _found() -> Path | None:
-    """The file where one is looked for; one of somebody else's is not trusted."""
-    folders = (Path(), Path(click.get_app_dir("eds")), Path("/etc/eds"))
-    readable = (f / _NAME for f in folders if os.access(f / _NAME, os.R_OK))
-    path = next(readable, None)
-    if path is not None and not _is_trusted(path):
-        raise ConfigError(
-            f"{path.absolute()} belongs to another user",
-            advice=f"if it is meant, say so: --config {path}",
-            code=_WRONG,
-        )
-    return path
-
-
-def _is_trusted(path: Path) -> bool:
-    return os.name != "posix" or path.stat().st_uid in (0, os.geteuid())
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read the configuration {path}: {error.strerror}",
-            advice="give the path of a file that EDS can read, such as eds.toml",
-            code=_WRONG,
-        ) from error
-    except ValueError as error:  # what is no TOML, or no UTF-8
-        raise ConfigError(
-            f"{path} is not TOML: {error}",
-            advice='a line is: NAME = "TEXT", a number, true, false or a [list]',
-            code=_WRONG,
-        ) from None
 
 
 def _all_options(ctx: click.Context) -> dict[str, click.Parameter]:
@@ -262,7 +225,7 @@ def _unknown(path: Path, name: str, known: Iterable[str]) -> ConfigError:
     return ConfigError(
         f"{path}: there is no option {name}",
         advice=f"is it {near}?" if near else "`eds config show` lists them",
-        code=_WRONG,
+        code=WRONG,
     )
 
 
@@ -271,7 +234,7 @@ def _for_ever(path: Path, name: str, param: click.Parameter) -> ConfigError:
         f"{path}: {name} does not stand in a file, which would say yes for ever",
         advice=f"take it out; give --{name} where it is meant, or set "
         f"{variable_of(param)} for that command alone",
-        code=_WRONG,
+        code=WRONG,
     )
 
 
@@ -295,7 +258,7 @@ def _checked(path: Path, name: str, param: click.Parameter, value: object) -> ob
         beside = [_beside(path, param, each) for each in values]
         return beside if several else beside[0]
     raise ConfigError(
-        f"{path}: {name} is wrong", advice=f"{name} takes {wanted}", code=_WRONG
+        f"{path}: {name} is wrong", advice=f"{name} takes {wanted}", code=WRONG
     )
 
 

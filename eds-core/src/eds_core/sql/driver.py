@@ -8,11 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from eds_core.driver import Loaded, hookimpl
-from eds_core.errors import (
-    ConfigError,
-    DestinationError,
-    TableError,
-)
+from eds_core.errors import ConfigError, DestinationError, TableError
 from eds_core.event import Key, Row, Version, VersionedKey
 from eds_core.findings import Finding
 from eds_core.schema import Column, ColumnType, SchemaChange, TableSchema
