@@ -36,12 +36,13 @@ def moves(shop) -> Iterator[dict[str, Move]]:
 def insert(
     number: int, model: TableSchema, **values: object
 ) -> tuple[ChangeEvent, TableSchema]:
-    message = Message("dbchange.order.INSERT.shop.N.PUBLIC.1.e", b"", number, 1)
+    subject = f"dbchange.{model.name}.INSERT.shop.N.PUBLIC.1.e"
+    message = Message(subject, b"", number, 1)
     row = {"id": str(number), **dict.fromkeys(model.types.keys() - {"id"}, number)}
     row |= values
     event = ChangeEvent(
         f"e{number}",
-        "order",
+        model.name,
         Operation.INSERT,
         [str(number)],
         Version(number),
@@ -77,6 +78,24 @@ def test_what_mends_a_parked_table_can_be_pasted(shop, table_of, moves):
     assert parked.sequence == 1
     assert "CREATE UNIQUE INDEX" in parked.advice
     assert parked.advice.endswith("then `eds resume order URL`")
+
+
+def test_a_table_that_fails_among_others_is_parked_alone(shop, table_of, moves):
+    """Also where all were sent before the first was answered."""
+    tables = [
+        table_of(n, total=ColumnType.INTEGER) for n in ("brand", "label", "order")
+    ]
+    writer = Writer(shop)
+    writer.write(Work([insert(1, table) for table in tables], next(moves)))
+    shop.run("ALTER TABLE label RENAME TO kept", "CREATE TABLE label (other INT)")
+    changes = [insert(n, table) for n, table in enumerate(tables, 2)]
+    written = writer.write(Work(changes, next(moves)))
+
+    assert written.rows == {"brand": 1, "order": 1}
+    assert [parked.table for parked in shop.ledger.parked()] == ["label"]
+    assert shop.rows("brand", "id") == [("1",), ("2",)]
+    assert shop.rows("order", "id") == [("1",), ("4",)]
+    assert shop.ledger.checkpoints()["shop"].sequence == 2
 
 
 def test_a_row_that_is_rejected_all_the_same_is_not_told_as_mended(
