@@ -105,7 +105,7 @@ class Waiting:
 
     def tell(self, parked: Iterable[Parked]) -> None:
         """Log the tables of *parked* that wait, all at once, if there are others."""
-        names = {p.table for p in parked if p.reason.endswith(f"[{_WAITS}]")}
+        names = {each.table for each in parked if _says(each, _WAITS)}
         if names - self._told:
             log.warning(
                 "waiting for review, while the other tables go on: %s. Look with `eds "
@@ -117,4 +117,9 @@ class Waiting:
 
 def is_held(parked: Parked) -> bool:
     """Whether it is for a change that a table is parked."""
-    return parked.reason.endswith((f"[{_WAITS}]", f"[{_OFF}]"))
+    return _says(parked, _WAITS, _OFF)
+
+
+def _says(parked: Parked, *codes: str) -> bool:
+    """Whether its reason ends in one of *codes*, as ``errors.coded`` tells it."""
+    return parked.reason.endswith(tuple(f"[{code}]" for code in codes))
